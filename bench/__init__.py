@@ -1,0 +1,1 @@
+"""Measurements: side by side with peers (macro), memory against rows (memory), cold start (cold)."""

@@ -1,0 +1,1 @@
+"""One file an analysis: request in, passes through a runner, result out."""

@@ -1,0 +1,157 @@
+"""What fitting a linear and a logistic model have in common: resolving the formula, weights, and what the rows must
+be.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from rxcore.design import Design, make_design
+from rxcore.errors import DataWarning, DesignError, OptionError
+from rxcore.formula import Formula, parse_formula
+from rxcore.kernels import cross_product as kernels
+from rxcore.runner import DataRequest, Runner, scale_of_block
+from rxcore.terms import check_columns, expand_everything, resolve, undiscovered
+from rxcore.variables import Floats, Ints, Variable
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """Arguments of a model, checked and with defaults filled in."""
+
+    caller: str
+    formula: str
+    data: DataRequest
+    pweights: str | None = None
+    fweights: str | None = None
+    cube: bool = False
+    drop_first: bool = False
+    cov_coef: bool = False
+    label_style: str = "Revo"
+    call: str = ""
+    compute_context: Any = None
+    report_progress: int | None = None
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.pweights is not None and self.fweights is not None:
+            raise OptionError(
+                f"{self.caller}: pweights={self.pweights!r} and fweights={self.fweights!r} exclude each other; give one"
+            )
+        if self.label_style not in ("Revo", "R"):
+            raise OptionError(f"{self.caller}: coef_label_style is {self.label_style!r}; allowed are 'Revo' and 'R'")
+
+    @property
+    def weight(self) -> str | None:
+        return self.pweights if self.pweights is not None else self.fweights
+
+
+def design_for(runner: Runner, request: ModelRequest, *, logical_response: bool = False) -> tuple[Formula, Design]:
+    """Parse and resolve the formula, find undeclared levels, and lay the model out about its first block's means."""
+    formula = parse_formula(request.formula, response_required=True)
+    weights = (request.pweights, request.fweights)
+    check_columns(formula, weights, runner.source.schema, request.caller, runner.source.label)
+    formula = expand_everything(formula, runner.source.schema, weights)
+    if len(formula.responses) != 1:
+        raise DesignError(
+            f"{request.caller}: {request.formula!r} has {len(formula.responses)} responses; one is allowed"
+        )
+    runner.make_rereadable([*formula.columns, *(name for name in weights if name is not None)])
+    schema = runner.source.schema
+    discovered = runner.discover(*undiscovered(formula, schema, logical_response=logical_response))
+    resolved = resolve(
+        formula, schema, discovered, request.caller, weight=request.weight, logical_response=logical_response
+    )
+    intercept = resolved.intercept
+    if request.cube:
+        if not resolved.terms or not resolved.terms[0].factors or resolved.terms[0].numbers:
+            first = resolved.terms[0].text if resolved.terms else "nothing"
+            raise DesignError(
+                f"{request.caller}: cube=True needs a factor or an interaction of factors as the first term; "
+                f"got {first!r}. Move a factor to the front or leave cube out"
+            )
+        intercept = False
+    if not resolved.terms and not intercept:
+        raise DesignError(f"{request.caller}: {request.formula!r} has neither terms nor an intercept")
+    design = make_design(
+        resolved.variables,
+        resolved.terms,
+        intercept=intercept,
+        response=resolved.responses[0],
+        weight=resolved.weight,
+        drop_first=request.drop_first,
+        label_style=request.label_style,
+    )
+    block = runner.first_block(design.variables.columns)
+    return formula, design.with_origins(scale_of_block(design.variables, design.layout.numbers, block).origins)
+
+
+def check_rows(request: ModelRequest, design: Design, counts: Ints, missing: Ints) -> None:
+    """Refuse weights that mean nothing, and data of which nothing is left."""
+    name = request.weight
+    if counts[kernels.N_NEGATIVE_WEIGHT]:
+        raise DesignError(
+            f"{request.caller}: weights column {name!r} is negative in {counts[kernels.N_NEGATIVE_WEIGHT]:,} rows; "
+            "weights must be zero or more"
+        )
+    if request.fweights is not None and counts[kernels.N_FRACTIONAL_WEIGHT]:
+        raise DesignError(
+            f"{request.caller}: fweights column {name!r} is not a whole number in "
+            f"{counts[kernels.N_FRACTIONAL_WEIGHT]:,} rows; use pweights for fractional weights"
+        )
+    if counts[kernels.N_VALID]:
+        return
+    n_rows = int(counts[kernels.N_MISSING] + counts[kernels.N_ZERO_WEIGHT])
+    if n_rows == 0:
+        raise DesignError(f"{request.caller}: the data have no rows")
+    worst = int(np.argmax(missing))
+    raise DesignError(
+        f"{request.caller}: no row is left of {n_rows:,} after leaving out rows with missing values or zero weight. "
+        f"{design.variables.variables[worst].label!r} alone is missing in {missing[worst]:,}"
+    )
+
+
+def check_finite(request: ModelRequest, values: Floats) -> None:
+    """Refuse sums that ran into infinity, before they turn into a wrong number."""
+    if not np.isfinite(values).all():
+        raise DesignError(
+            f"{request.caller}: the data hold infinite values, or values so large that their squares overflow. "
+            "Find them with rx_summary and exclude them with row_selection"
+        )
+
+
+def warn_dropped_numbers(request: ModelRequest, design: Design, kept: npt.NDArray[np.bool_]) -> None:
+    """Say which numeric terms were dropped because others explain them; factors always drop a level and need no
+    word.
+    """
+    gone = [
+        name
+        for name, keep, term in zip(design.names, kept, design.term_of, strict=True)
+        if not keep and term >= 0 and not design.terms[term].factors
+    ]
+    if gone:
+        names = ", ".join(repr(name) for name in gone)
+        warnings.warn(
+            f"{request.caller}: dropped {names}: constant, or explained by the terms before; reported as Dropped",
+            DataWarning,
+            stacklevel=2,
+        )
+
+
+def cube_frame(factors: list[Variable], values: dict[str, Floats], cells: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    """A row for each cell of a grid of factors, the first factor fastest."""
+    shape = [len(factor.levels) for factor in factors]
+    codes = np.unravel_index(np.arange(int(np.prod(shape))), shape, order="F")
+    columns: dict[str, object] = {
+        factor.label: pd.Categorical.from_codes(code, pd.Index(factor.levels))
+        for factor, code in zip(factors, codes, strict=True)
+    }
+    columns |= {name: value[cells] for name, value in values.items()}
+    return pd.DataFrame(columns)

@@ -1,0 +1,1 @@
+"""One file a public function: arguments, defaults, docstring; no arithmetic."""

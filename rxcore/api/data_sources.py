@@ -1,0 +1,190 @@
+"""The data sources that users make: they hold arguments, and give a source when one is needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rxcore.api.data_source_base import (
+    FileName,
+    RxDataSource,
+    RxFileSystem,
+    RxNativeFileSystem,
+    check_file,
+    check_file_system,
+    file_label,
+)
+from rxcore.api.text_data import RxTextData
+from rxcore.arguments import refuse_unbuilt, take_spellings
+from rxcore.errors import OptionError, SourceError
+from rxcore.metadata import ColumnRequests
+from rxcore.sources.base import Source
+from rxcore.sources.columnar import ColumnarSource
+from rxcore.sources.paths import expand_files, find_input
+from rxcore.sources.resolve import block_rows
+from rxcore.sources.retyped import retyped
+from rxcore.sources.xdf import XdfSource
+
+__all__ = [
+    "RxDataSource",
+    "RxFileSystem",
+    "RxNativeFileSystem",
+    "RxOrcData",
+    "RxParquetData",
+    "RxTextData",
+    "RxXdfData",
+]
+
+
+class RxXdfData(RxDataSource):
+    """An .xdf file.
+
+    Parameters
+    ----------
+    file : str or path-like
+        Relative paths are searched along RxOptions ``dataPath`` when they are read.
+    vars_to_keep, vars_to_drop : list of str, optional
+        Columns to read; one of the two.
+    strings_as_factors : bool, default False
+        Read string columns as factors.
+    blocks_per_read : int, default 1
+        Accepted for compatibility; blocks are always read one by one.
+    return_data_frame : bool, default True
+        Accepted for compatibility.
+    file_system : str or RxFileSystem, default "native"
+    create_composite_set, create_partition_set : bool, optional
+    blocks_per_composite_file : int, default 3
+        Not available in this version.
+
+    Raises
+    ------
+    OptionError, ArgumentNameError
+        When an argument is wrong or unknown. Whether the file is there is found out when it is read.
+
+    Examples
+    --------
+    >>> RxXdfData("flights.xdf", vars_to_keep=["ArrDelay"])
+    RxXdfData('flights.xdf', vars_to_keep=['ArrDelay'])
+    """
+
+    def __init__(
+        self,
+        file: FileName,
+        vars_to_keep: Sequence[str] | None = None,
+        vars_to_drop: Sequence[str] | None = None,
+        return_data_frame: bool = True,
+        strings_as_factors: bool = False,
+        blocks_per_read: int = 1,
+        file_system: Any = "native",
+        create_composite_set: bool | None = None,
+        create_partition_set: bool | None = None,
+        blocks_per_composite_file: int = 3,
+        **kwargs: Any,
+    ) -> None:
+        owner = type(self).__name__
+        take_spellings(owner, kwargs, {}, type(self))
+        super().__init__()
+        check_file(owner, file, several=False)
+        check_file_system(owner, file_system)
+        refuse_unbuilt(
+            owner,
+            create_composite_set=(create_composite_set or None, None),
+            create_partition_set=(create_partition_set or None, None),
+            blocks_per_composite_file=(blocks_per_composite_file, 3),
+        )
+        if blocks_per_read < 1:
+            raise OptionError(f"{owner}: blocks_per_read must be a whole number of at least 1; got {blocks_per_read!r}")
+        self.file = os.fspath(file)
+        self.vars_to_keep = vars_to_keep
+        self.vars_to_drop = vars_to_drop
+        self.return_data_frame = return_data_frame
+        self.strings_as_factors = strings_as_factors
+        self.blocks_per_read = blocks_per_read
+        self.file_system = file_system
+        self.create_composite_set = create_composite_set
+        self.create_partition_set = create_partition_set
+        self.blocks_per_composite_file = blocks_per_composite_file
+
+    def source(self, *, caller: str | None = None, rows_per_block: int | None = None) -> Source:  # noqa: ARG002
+        """The file, with the chosen columns. Blocks are those of the file, whatever ``rows_per_block``."""
+        caller = caller or type(self).__name__
+        source = XdfSource(find_input(self.file, caller), f"File name: {self.file}")
+        requests = ColumnRequests.parse(None, None, self.strings_as_factors, caller)
+        return retyped(source, requests, keep=self.vars_to_keep, drop=self.vars_to_drop, caller=caller)
+
+
+class _ColumnarData(RxDataSource):
+    """What RxParquetData and RxOrcData have in common."""
+
+    _kind = ""
+
+    def __init__(
+        self,
+        file: FileName | Sequence[FileName] | None = None,
+        column_info: Mapping[str, Any] | None = None,
+        file_system: Any = None,
+        write_factors_as_indexes: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        owner = type(self).__name__
+        take_spellings(owner, kwargs, {}, type(self))
+        super().__init__(column_info)
+        check_file(owner, file, several=True)
+        check_file_system(owner, file_system)
+        refuse_unbuilt(owner, write_factors_as_indexes=(write_factors_as_indexes, False))
+        self._requests = ColumnRequests.parse(column_info, None, False, owner)
+        self.file = file
+        self.file_system = file_system
+        self.write_factors_as_indexes = write_factors_as_indexes
+
+    def source(self, *, caller: str | None = None, rows_per_block: int | None = None) -> Source:
+        """The files: their row groups or stripes, cut to at most ``rows_per_block`` rows."""
+        caller = caller or type(self).__name__
+        if self.file is None:
+            raise SourceError(f"{caller}: {type(self).__name__} was made without a file")
+        files = expand_files(self.file, self._kind.lower(), caller)
+        source = ColumnarSource(files, self._kind, block_rows(rows_per_block, caller), file_label(self.file))
+        return retyped(source, self._requests, caller=caller)
+
+
+class RxParquetData(_ColumnarData):
+    """Parquet on this machine: a file, a folder of files, a glob or a list.
+
+    Row groups are the blocks, cut to at most RxOptions ``rowsPerBlock`` rows.
+
+    Parameters
+    ----------
+    file : str, path-like or list of those
+    column_info : dict of column name to dict, optional
+        Keys ``type``, ``levels``, ``newLevels``, ``newName``, ``description``, ``low``, ``high``; see
+        :class:`RxTextData`.
+    file_system : str or RxFileSystem, optional
+    write_factors_as_indexes : bool, default False
+        Not available in this version.
+
+    Examples
+    --------
+    >>> RxParquetData("flights.parquet", column_info={"carrier": {"type": "factor"}})
+    RxParquetData('flights.parquet', column_info={'carrier': {'type': 'factor'}})
+    """
+
+    _kind = "Parquet"
+
+
+class RxOrcData(_ColumnarData):
+    """ORC on this machine: a file, a folder of files, a glob or a list.
+
+    Stripes are the blocks, cut to at most RxOptions ``rowsPerBlock`` rows; a stripe is decoded whole.
+
+    Parameters
+    ----------
+    file : str, path-like or list of those
+    column_info : dict of column name to dict, optional
+        As for :class:`RxParquetData`.
+    file_system : str or RxFileSystem, optional
+    write_factors_as_indexes : bool, default False
+        Not available in this version.
+    """
+
+    _kind = "ORC"

@@ -1,0 +1,214 @@
+"""rx_predict: score data with a fitted model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rxcore.analyses.predict import PredictRequest, predict
+from rxcore.api.data_sources import RxXdfData
+from rxcore.arguments import name_list, take_spellings
+from rxcore.compute_context import RxComputeContext
+from rxcore.errors import OptionError
+from rxcore.results.linear import LinearResults
+from rxcore.results.logistic import LogisticResults
+from rxcore.runner import DataRequest
+
+# Cells of a data frame made from a file, as rx_data_step has it; beyond it the frame stops with a warning.
+MAX_ROWS_BY_COLS = 3_000_000
+
+
+def rx_predict(model_object: Any = None, data: Any = None, output_data: Any = None, **kwargs: Any) -> Any:
+    """Score data with a fitted model: :func:`rx_predict_default` for linear and logistic models.
+
+    Parameters
+    ----------
+    model_object : LinearResults or LogisticResults
+    data : source, path, data frame or Arrow object
+    output_data : RxXdfData or path, optional
+    **kwargs
+        Arguments of :func:`rx_predict_default`.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"y": [1.0, 2.0, 4.0, 5.0], "x": [1.0, 2.0, 3.0, 4.0]})
+    >>> model = rx_lin_mod("y ~ x", frame, report_progress=0)
+    >>> rx_predict(model, frame, report_progress=0)["y_Pred"].round(3).tolist()
+    [0.9, 2.3, 3.7, 5.1]
+    """
+    return rx_predict_default(model_object, data, output_data, **kwargs)
+
+
+def rx_predict_default(
+    model_object: Any = None,
+    data: Any = None,
+    output_data: Any = None,
+    compute_standard_errors: bool = False,
+    interval: str = "none",
+    confidence_level: float = 0.95,
+    compute_residuals: bool = False,
+    type: str | None = None,
+    write_model_vars: bool = False,
+    extra_vars_to_write: Sequence[str] | None = None,
+    remove_missings: bool = False,
+    append: str | None = None,
+    overwrite: bool = False,
+    check_factor_levels: bool = True,
+    predict_var_names: Sequence[str] | str | None = None,
+    residual_var_names: Sequence[str] | str | None = None,
+    interval_var_names: Sequence[str] | None = None,
+    std_errors_var_names: Sequence[str] | str | None = None,
+    blocks_per_read: int | None = 0,
+    report_progress: int | None = None,
+    verbose: int = 0,
+    xdf_compression_level: int = 0,
+    compute_context: RxComputeContext | str | None = None,
+    max_rows_by_cols: int | None = MAX_ROWS_BY_COLS,
+    **kwargs: Any,
+) -> Any:
+    """Predictions, residuals, standard errors and intervals of a linear or logistic model, block by block.
+
+    Parameters
+    ----------
+    model_object : LinearResults or LogisticResults
+        What :func:`rx_lin_mod` or :func:`rx_logit` returned.
+    data : source, path, data frame or Arrow object
+        Must hold the model's predictors; the response only when residuals are asked for.
+    output_data : RxXdfData or path, optional
+        A .xdf file for the result. None returns a data frame. The file that is read may be named with
+        ``overwrite=True``: the new columns are then added to it, in one atomic replacement.
+    compute_standard_errors : bool, default False
+        Column ``<response>_StdErr``. The model must have been fitted with ``cov_coef=True``.
+    interval : {"none", "confidence", "prediction"}
+        Columns ``<response>_Lower`` and ``<response>_Upper``; "prediction" for linear models only.
+    confidence_level : float, default 0.95
+    compute_residuals : bool, default False
+        Column ``<response>_Resid``, observed less predicted. Rows whose response is missing get missing in every new
+        column.
+    type : {"response", "link"}, default "response"
+        For a logistic model: probabilities or log odds.
+    write_model_vars : bool, default False
+        Copy the response and the predictors to the output.
+    extra_vars_to_write : list of str, optional
+        Further columns to copy.
+    remove_missings : bool, default False
+        Leave out rows whose prediction is missing.
+    append : {"none", "rows"}, optional
+        Add rows to an existing output file.
+    overwrite : bool, default False
+    check_factor_levels : bool, default True
+        Refuse rows with factor levels that the model was not fitted with; False predicts missing for them. Levels are
+        matched by value; their order does not matter.
+    predict_var_names, residual_var_names, std_errors_var_names, interval_var_names
+        Names for the new columns, instead of ``<response>_Pred`` and so on.
+    xdf_compression_level : int, default 0
+        -1 to 9.
+    max_rows_by_cols : int, default 3,000,000
+        Most cells of a data frame made from a file; the rest of the rows is left out with a warning. A data frame as
+        input has no limit.
+    report_progress : int, optional
+        0 silent to 3 all timings; default ``RxOptions reportProgress``.
+    compute_context : optional
+        Overrides the current one for this call.
+    blocks_per_read, verbose
+        Accepted for compatibility; they change nothing.
+
+    Returns
+    -------
+    pandas.DataFrame or RxXdfData
+
+    Raises
+    ------
+    ColumnNotFoundError, DesignError, OptionError, OutputExistsError
+
+    Notes
+    -----
+    Passes: one. Memory: a few blocks. Missing values: a row with a missing predictor has a missing prediction. Limits
+    of a logistic model are computed on the link scale with the normal quantile and transformed, so they lie within 0
+    and 1; those of a linear model use t. Matches R's ``predict`` with ``se.fit`` and ``interval``.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"y": [1.0, 2.0, 4.0, 5.0], "x": [1.0, 2.0, 3.0, 4.0]})
+    >>> model = rx_lin_mod("y ~ x", frame, cov_coef=True, report_progress=0)
+    >>> list(rx_predict_default(model, frame, interval="confidence", report_progress=0).columns)
+    ['y_Pred', 'y_Lower', 'y_Upper']
+    """
+    spellings = {"max_rows_by_columns": "max_rows_by_cols", "out_data": "output_data", "input_data": "data"}
+    spelled = take_spellings("rx_predict", kwargs, spellings, rx_predict_default)
+    output_data = spelled.get("output_data", output_data)
+    data = spelled.get("data", data)
+    if not isinstance(model_object, LinearResults | LogisticResults):
+        raise OptionError(
+            f"rx_predict: model_object is {model_object.__class__.__name__}; it must be what rx_lin_mod or "
+            "rx_logit returned"
+        )
+    if append not in (None, "none", "rows"):
+        raise OptionError(f"rx_predict: append is {append!r}; allowed are 'none' and 'rows'")
+    output = _output_path(output_data)
+    request = PredictRequest(
+        model=model_object,
+        data=DataRequest(data),
+        output=output,
+        onto_input=output is not None and overwrite and append != "rows" and _same_file(data, output),
+        standard_errors=compute_standard_errors,
+        interval=interval,
+        confidence_level=float(confidence_level),
+        residuals=compute_residuals,
+        type="response" if type is None else type,
+        write_model_variables=write_model_vars,
+        extra_variables=name_list("rx_predict", "extra_vars_to_write", extra_vars_to_write),
+        remove_missings=remove_missings,
+        append=append or "none",
+        overwrite=overwrite,
+        check_factor_levels=check_factor_levels,
+        names=_names(predict_var_names, residual_var_names, std_errors_var_names, interval_var_names),
+        compression_level=xdf_compression_level,
+        compute_context=compute_context,
+        report_progress=report_progress,
+        max_cells=None if isinstance(data, pd.DataFrame) else spelled.get("max_rows_by_cols", max_rows_by_cols),
+    )
+    frame = predict(request)
+    return frame if output is None else RxXdfData(output)
+
+
+def _names(predicted: Any, residual: Any, error: Any, interval: Any) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for kind, argument, value in (
+        ("predict", "predict_var_names", predicted),
+        ("residual", "residual_var_names", residual),
+        ("error", "std_errors_var_names", error),
+    ):
+        given = name_list("rx_predict", argument, value)
+        if len(given) > 1:
+            raise OptionError(f"rx_predict: {argument} has {len(given)} names; the model has one response")
+        if given:
+            names[kind] = given[0]
+    limits = name_list("rx_predict", "interval_var_names", interval)
+    if limits:
+        if len(limits) != 2:
+            raise OptionError(f"rx_predict: interval_var_names needs two names, lower and upper; got {len(limits)}")
+        names["lower"], names["upper"] = limits
+    return names
+
+
+def _output_path(output: Any) -> str | None:
+    if output is None:
+        return None
+    path = output.file if isinstance(output, RxXdfData) else output
+    if isinstance(path, str | os.PathLike) and str(path).endswith(".xdf"):
+        return os.fspath(path)
+    raise OptionError(f"rx_predict: output_data must be a .xdf file (RxXdfData or its path); got {output!r}")
+
+
+def _same_file(data: Any, output: str) -> bool:
+    path = data.file if isinstance(data, RxXdfData) else data
+    if not isinstance(path, str | os.PathLike) or not Path(output).exists() or not Path(path).exists():
+        return False
+    return Path(path).samefile(output)

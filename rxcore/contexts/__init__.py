@@ -1,0 +1,1 @@
+"""Where passes run; every context gives the same bits."""

@@ -1,0 +1,182 @@
+"""One iteratively-reweighted-least-squares pass: at given coefficients, the gradient and information of every family.
+
+The linear predictor uses the same shifted numbers and cells as the cross-product, so ``beta`` has one entry for each
+number (the constant first), then one for each cell of each cell term.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from rxcore.kernels.cross_product import (
+    N_EVENTS,
+    N_MISSING,
+    N_OTHER_RESPONSE,
+    N_SATURATED,
+    N_VALID,
+    add_tile,
+    flush_interval,
+    move,
+    weigh,
+)
+from rxcore.kernels.jit import kernel
+from rxcore.kernels.tiles import TILE, form_cells, form_numbers, keep_complete, load
+
+GAUSSIAN_IDENTITY, BINOMIAL_LOGIT = range(2)
+
+# Log odds beyond this, a probability within 6e-6 of 0 or 1, are counted: together with a standard error that runs away
+# they say that the data separate.
+_SATURATED = 12.0
+
+
+@kernel
+def predictor_tile(numbers, cells, count, multipliers, beta, beta_offsets, eta):  # type: ignore[no-untyped-def]
+    """eta[row] = linear predictor of the rows of a tile."""
+    width = numbers.shape[1]
+    for i in range(count):
+        total = 0.0
+        for b in range(width):
+            total += beta[b] * numbers[i, b]
+        eta[i] = total
+    for t in range(multipliers.shape[0]):
+        offset = beta_offsets[t]
+        by = multipliers[t]
+        for i in range(count):
+            eta[i] += beta[offset + cells[t, i]] * numbers[i, by]
+
+
+@kernel
+def score_tile(family, response, prior, weighted, count, eta, weights, residuals, counts):  # type: ignore[no-untyped-def]
+    """Working weights and weighted score residuals of a tile; returns its deviance."""
+    deviance = 0.0
+    if family == GAUSSIAN_IDENTITY:
+        for i in range(count):
+            residual = response[i] - eta[i]
+            weights[i] = prior[i]
+            residuals[i] = prior[i] * residual
+            deviance += residuals[i] * residual
+        return deviance
+    product = 1.0
+    for i in range(count):
+        value = eta[i]
+        # exp of a number that is never positive cannot overflow, and keeps 1 - mu exact when mu is close to 1.
+        small = math.exp(-abs(value))
+        near = 1.0 / (1.0 + small)
+        far = small * near
+        mu = near if value >= 0.0 else far
+        other = far if value >= 0.0 else near
+        # A response other than 0 and 1 counts as 1, and is counted.
+        y = 1.0 if response[i] != 0.0 else 0.0
+        counts[N_EVENTS] += response[i] != 0.0
+        counts[N_OTHER_RESPONSE] += response[i] != 0.0 and response[i] != 1.0
+        weights[i] = prior[i] * mu * other
+        residuals[i] = prior[i] * (y * other - (1.0 - y) * mu)
+        miss = (1.0 - y) * value if value >= 0.0 else -y * value
+        if weighted:
+            deviance += prior[i] * (math.log1p(small) + miss)
+        else:
+            # 1 + small is at most 2, so the product of a tile stays finite and one logarithm serves all its rows.
+            deviance += miss
+            product *= 1.0 + small
+        counts[N_SATURATED] += abs(value) > _SATURATED
+    return 2.0 * (deviance + math.log(product))
+
+
+@kernel
+def irls_pass(  # type: ignore[no-untyped-def]
+    columns, variables, lookup, n_rows, weight_variable, response_variable, family,
+    number_factors, number_first, origins, cell_factors, cell_first, cell_strides,
+    multipliers, n_cells, cell_offsets, pair_offsets, beta, beta_offsets, sums, gradient, totals, counts, missing,
+):  # fmt: skip
+    """Fold one block at coefficients ``beta``: information into ``sums``, score into ``gradient``, deviance and sum of
+    prior weights into ``totals``.
+    """
+    part = np.zeros(sums.shape[0])
+    flush = flush_interval(sums.shape[0])
+    n_variables = variables.shape[0]
+    tile = np.empty((n_variables, TILE))
+    rows = np.empty(TILE, np.int64)
+    prior = np.empty(TILE)
+    weights = np.empty(TILE)
+    residuals = np.empty(TILE)
+    eta = np.empty(TILE)
+    numbers = np.empty((TILE, number_first.shape[0]))
+    cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
+    width = number_first.shape[0]
+    for start in range(0, n_rows, TILE):
+        count = min(TILE, n_rows - start)
+        load(columns, variables, lookup, start, count, tile)
+        complete = keep_complete(tile, n_variables, count, rows, missing)
+        counts[N_MISSING] += count - complete
+        kept = weigh(tile, weight_variable, complete, n_variables, prior, counts)
+        counts[N_VALID] += kept
+        form_numbers(tile, number_factors, number_first, origins, kept, numbers)
+        form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
+        predictor_tile(numbers, cells, kept, multipliers, beta, beta_offsets, eta)
+        for i in range(kept):
+            totals[1] += prior[i]
+        totals[0] += score_tile(
+            family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts
+        )
+        add_tile(numbers, cells, weights, kept, multipliers, n_cells, cell_offsets, pair_offsets, part)
+        if (start // TILE + 1) % flush == 0 or start + TILE >= n_rows:
+            move(part, sums)
+        for b in range(width):
+            total = 0.0
+            for i in range(kept):
+                total += residuals[i] * numbers[i, b]
+            gradient[b] += total
+        for t in range(multipliers.shape[0]):
+            offset = beta_offsets[t]
+            by = multipliers[t]
+            for i in range(kept):
+                gradient[offset + cells[t, i]] += residuals[i] * numbers[i, by]
+
+
+@kernel
+def predict(  # type: ignore[no-untyped-def]
+    columns, variables, lookup, n_rows, number_factors, number_first, origins, cell_factors, cell_first, cell_strides,
+    multipliers, n_cells, beta, beta_offsets, covariance, with_errors, eta, variance,
+):  # fmt: skip
+    """Linear predictor of every row, NaN where a variable is missing; with errors also x' V x."""
+    n_variables = variables.shape[0]
+    n_terms = multipliers.shape[0]
+    width = number_first.shape[0]
+    tile = np.empty((n_variables, TILE))
+    rows = np.empty(TILE, np.int64)
+    missing = np.zeros(n_variables, np.int64)
+    numbers = np.empty((TILE, width))
+    cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
+    fitted = np.empty(TILE)
+    places = np.empty(width + n_terms, np.int64)
+    values = np.empty(width + n_terms)
+    for start in range(0, n_rows, TILE):
+        count = min(TILE, n_rows - start)
+        load(columns, variables, lookup, start, count, tile)
+        kept = keep_complete(tile, n_variables, count, rows, missing)
+        form_numbers(tile, number_factors, number_first, origins, kept, numbers)
+        form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
+        predictor_tile(numbers, cells, kept, multipliers, beta, beta_offsets, fitted)
+        for i in range(count):
+            eta[start + i] = np.nan
+        for i in range(kept):
+            eta[start + rows[i]] = fitted[i]
+        if not with_errors:
+            continue
+        for i in range(count):
+            variance[start + i] = np.nan
+        for i in range(kept):
+            for b in range(width):
+                places[b] = b
+                values[b] = numbers[i, b]
+            for t in range(n_terms):
+                places[width + t] = beta_offsets[t] + cells[t, i]
+                values[width + t] = numbers[i, multipliers[t]]
+            total = 0.0
+            for a in range(width + n_terms):
+                total += values[a] * values[a] * covariance[places[a], places[a]]
+                for b in range(a):
+                    total += 2.0 * values[a] * values[b] * covariance[places[a], places[b]]
+            variance[start + rows[i]] = total

@@ -1,0 +1,263 @@
+"""Count, weights, mean, centred sum of squares, minimum and maximum of numbers, by cell.
+
+Within a tile the corrected two-pass formula; tiles and blocks are joined by the pairwise formula of Chan, Golub and
+LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from rxcore.kernels.jit import kernel
+from rxcore.kernels.tiles import TILE, load
+
+COUNT, WEIGHT, SQUARED_WEIGHT, MEAN, SQUARES, MINIMUM, MAXIMUM, MISSING, MISSING_WEIGHT = range(9)
+FIELDS = 9
+
+
+@kernel
+def clear(table):  # type: ignore[no-untyped-def]
+    """Make every row of a moments table empty."""
+    for r in range(table.shape[0]):
+        for f in range(FIELDS):
+            table[r, f] = 0.0
+        table[r, MINIMUM] = np.inf
+        table[r, MAXIMUM] = -np.inf
+
+
+@kernel
+def join(left, right):  # type: ignore[no-untyped-def]
+    """Add row ``right`` to row ``left``, both of one moments table each. An empty right changes nothing."""
+    weight = right[WEIGHT]
+    if weight > 0.0:
+        total = left[WEIGHT] + weight
+        if left[WEIGHT] > 0.0:
+            difference = right[MEAN] - left[MEAN]
+            share = weight / total
+            left[SQUARES] += right[SQUARES] + difference * difference * left[WEIGHT] * share
+            left[MEAN] += difference * share
+        else:
+            left[MEAN] = right[MEAN]
+            left[SQUARES] = right[SQUARES]
+        left[WEIGHT] = total
+    left[COUNT] += right[COUNT]
+    left[SQUARED_WEIGHT] += right[SQUARED_WEIGHT]
+    left[MINIMUM] = min(left[MINIMUM], right[MINIMUM])
+    left[MAXIMUM] = max(left[MAXIMUM], right[MAXIMUM])
+    left[MISSING] += right[MISSING]
+    left[MISSING_WEIGHT] += right[MISSING_WEIGHT]
+
+
+@kernel
+def merge(left, right):  # type: ignore[no-untyped-def]
+    """Add every row of the table ``right`` to the same row of ``left``."""
+    for r in range(left.shape[0]):
+        join(left[r], right[r])
+
+
+@kernel
+def _plain_tile(values, count, part):  # type: ignore[no-untyped-def]
+    """Moments of unweighted numbers that are all there. Four running sums, because one would wait for itself."""
+    a = b = c = d = 0.0
+    low = np.inf
+    high = -np.inf
+    whole = count - count % 4
+    for i in range(0, whole, 4):
+        a += values[i]
+        b += values[i + 1]
+        c += values[i + 2]
+        d += values[i + 3]
+    for i in range(whole, count):
+        a += values[i]
+    for i in range(count):
+        # Written as selections, which compile to vector instructions; min() and max() would keep NaN in mind.
+        low = min(low, values[i])
+        high = max(high, values[i])
+    mean = ((a + b) + (c + d)) / count
+    a = b = c = d = 0.0
+    p = q = r = s = 0.0
+    for i in range(0, whole, 4):
+        e = values[i] - mean
+        f = values[i + 1] - mean
+        g = values[i + 2] - mean
+        h = values[i + 3] - mean
+        a += e
+        b += f
+        c += g
+        d += h
+        p += e * e
+        q += f * f
+        r += g * g
+        s += h * h
+    for i in range(whole, count):
+        e = values[i] - mean
+        a += e
+        p += e * e
+    rest = (a + b) + (c + d)
+    part[COUNT] = count
+    part[WEIGHT] = count
+    part[SQUARED_WEIGHT] = count
+    part[MEAN] = mean + rest / count
+    part[SQUARES] = ((p + q) + (r + s)) - rest * rest / count
+    part[MINIMUM] = low
+    part[MAXIMUM] = high
+
+
+@kernel
+def _weighted_tile(values, weights, count, part):  # type: ignore[no-untyped-def]
+    """Moments of weighted numbers that are all there, with weights above zero."""
+    total = 0.0
+    squared = 0.0
+    first = 0.0
+    for i in range(count):
+        total += weights[i]
+        squared += weights[i] * weights[i]
+        first += weights[i] * values[i]
+        part[MINIMUM] = min(part[MINIMUM], values[i])
+        part[MAXIMUM] = max(part[MAXIMUM], values[i])
+    mean = first / total
+    rest = 0.0
+    squares = 0.0
+    for i in range(count):
+        difference = values[i] - mean
+        rest += weights[i] * difference
+        squares += weights[i] * difference * difference
+    part[COUNT] = count
+    part[WEIGHT] = total
+    part[SQUARED_WEIGHT] = squared
+    part[MEAN] = mean + rest / total
+    part[SQUARES] = squares - rest * rest / total
+
+
+@kernel
+def _add_by_cell(values, weights, cells, count, table):  # type: ignore[no-untyped-def]
+    """Add rows one by one to the cells of a block's table (Welford's update in West's weighted form, 1979)."""
+    for i in range(count):
+        row = table[cells[i]]
+        weight = weights[i]
+        total = row[WEIGHT] + weight
+        difference = values[i] - row[MEAN]
+        step = difference * weight / total
+        row[MEAN] += step
+        row[SQUARES] += row[WEIGHT] * difference * step
+        row[WEIGHT] = total
+        row[COUNT] += 1.0
+        row[SQUARED_WEIGHT] += weight * weight
+        row[MINIMUM] = min(row[MINIMUM], values[i])
+        row[MAXIMUM] = max(row[MAXIMUM], values[i])
+
+
+@kernel
+def find_cells(tile, factors, strides, count, last, cells):  # type: ignore[no-untyped-def]
+    """cells[row] = place in the grid of the factors, ``last`` where one of them is missing."""
+    for i in range(count):
+        cells[i] = 0
+    for f in range(factors.shape[0]):
+        codes = tile[factors[f]]
+        for i in range(count):
+            known = codes[i] == codes[i] and cells[i] != last
+            cells[i] = cells[i] + strides[f] * np.int64(codes[i]) if known else last
+
+
+@kernel
+def add_item(  # type: ignore[no-untyped-def]
+    tile, weights, use, count, plain, weighted, numbers, factors, strides, table, values, kept_weights, cells, part
+):  # fmt: skip
+    """Add one tile to the table of one item. ``plain``: every row is used, with weight 1."""
+    find_cells(tile, factors, strides, count, table.shape[0] - 1, cells)
+    if numbers[0] < 0:
+        for i in range(count):
+            if use[i]:
+                row = table[cells[i]]
+                row[COUNT] += 1.0
+                row[WEIGHT] += weights[i]
+                row[SQUARED_WEIGHT] += weights[i] * weights[i]
+        return
+    kept = 0
+    if plain and factors.shape[0] == 0 and numbers[1] < 0:
+        source = tile[numbers[0]]
+        for i in range(count):
+            values[kept] = source[i]
+            kept += source[i] == source[i]
+        table[0, MISSING] += count - kept
+        table[0, MISSING_WEIGHT] += count - kept
+    else:
+        for i in range(count):
+            value = 1.0
+            j = 0
+            while numbers[j] >= 0:
+                value *= tile[numbers[j], i]
+                j += 1
+            if not use[i]:
+                continue
+            if value == value:
+                values[kept] = value
+                kept_weights[kept] = weights[i]
+                cells[kept] = cells[i]
+                kept += 1
+            else:
+                table[cells[i], MISSING] += 1.0
+                table[cells[i], MISSING_WEIGHT] += weights[i]
+    if kept == 0:
+        return
+    if factors.shape[0]:
+        _add_by_cell(values, kept_weights, cells, kept, table)
+        return
+    clear(part)
+    if weighted:
+        _weighted_tile(values, kept_weights, kept, part[0])
+    else:
+        _plain_tile(values, kept, part[0])
+    join(table[0], part[0])
+
+
+@kernel
+def moments(  # type: ignore[no-untyped-def]
+    columns, variables, lookup, n_rows, weight_variable, listwise,
+    item_number, cell_factors, cell_first, cell_strides, item_offsets, table, dropped,
+):  # fmt: skip
+    """Fold one block into an empty ``table``.
+
+    Item k summarises the product of variables (``item_number[k]``, -1 ends; none at all counts rows only) within the
+    cells of the factors ``cell_first[k] .. cell_first[k + 1]``; its rows of the table start at ``item_offsets[k]``, the
+    last of them for rows whose cell is missing. ``listwise``: a row with anything missing is left out of every item.
+    ``dropped``: rows left out for that, rows without a weight above zero, rows with a negative weight, rows with a
+    fractional weight.
+    """
+    n_variables = variables.shape[0]
+    n_items = item_number.shape[0]
+    tile = np.empty((n_variables, TILE))
+    use = np.empty(TILE, np.bool_)
+    weights = np.empty(TILE)
+    values = np.empty(TILE)
+    kept_weights = np.empty(TILE)
+    cells = np.empty(TILE, np.int64)
+    plain = weight_variable < 0 and not listwise
+    part = np.empty((1, FIELDS))
+    for start in range(0, n_rows, TILE):
+        count = min(TILE, n_rows - start)
+        load(columns, variables, lookup, start, count, tile)
+        for i in range(count):
+            use[i] = True
+            weights[i] = 1.0
+        if weight_variable >= 0:
+            for i in range(count):
+                weight = tile[weight_variable, i]
+                weights[i] = weight
+                use[i] = weight > 0.0
+                dropped[1] += not use[i]
+                dropped[2] += weight < 0.0
+                dropped[3] += weight > 0.0 and weight != np.floor(weight)
+        if listwise:
+            for i in range(count):
+                complete = True
+                for v in range(n_variables):
+                    complete &= tile[v, i] == tile[v, i]
+                dropped[0] += not complete
+                use[i] &= complete
+        for k in range(n_items):
+            add_item(
+                tile, weights, use, count, plain, weight_variable >= 0, item_number[k],
+                cell_factors[cell_first[k] : cell_first[k + 1]], cell_strides[cell_first[k] : cell_first[k + 1]],
+                table[item_offsets[k] : item_offsets[k + 1]], values, kept_weights, cells, part,
+            )  # fmt: skip

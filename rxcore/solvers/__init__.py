@@ -1,0 +1,1 @@
+"""From sufficient statistics to coefficients; no data source in sight."""

@@ -1,0 +1,173 @@
+"""Least squares from cross-products: columns kept in order, dependent ones dropped and reported, no data source
+needed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from rxcore.kernels import double_double
+from rxcore.variables import Floats, Ints
+
+# What rounding leaves of an exactly dependent column, in units of the machine epsilon and of the sums it was formed
+# from. Sums of half a million terms err by some hundred epsilons at worst; ten times that stands clear of them.
+NOISE = 1000.0 * float(np.finfo(np.float64).eps)
+
+# Below the square of the machine epsilon a column's spread is rounding of its own values: it is constant.
+CONSTANT_SHARE = float(np.finfo(np.float64).eps) ** 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Basis:
+    """Where model columns stand in the shifted basis: column m is ``first[m]`` plus ``factor[m]`` times
+    ``second[m]``.
+    """
+
+    first: Ints
+    second: Ints
+    factor: Floats
+
+    def place(self, combination: Floats, size: int) -> Floats:
+        """A combination of model columns as one of basis columns."""
+        placed = np.zeros(size)
+        np.add.at(placed, self.first, combination)
+        moved = self.second >= 0
+        np.add.at(placed, self.second[moved], (combination * self.factor)[moved])
+        return placed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solution:
+    """Coefficients of weighted least squares, over all columns.
+
+    Attributes
+    ----------
+    coefficients : array (p,)
+        NaN where dropped.
+    kept : array of bool (p,)
+    inverse : array (rank, rank)
+        Inverse of the kept columns' cross-product: the covariance before scaling.
+    residual : float
+        What the columns leave of the right-hand column's square sum: the residual sum of squares.
+    inflation : array (p,)
+        Variance inflation: the column's centred sum of squares over what all others leave of it; 1 where dropped.
+    condition_number : float
+        1-norm condition of the kept columns' cross-product, intercept swept out and scaled to unit diagonal.
+    """
+
+    coefficients: Floats
+    kept: npt.NDArray[np.bool_]
+    inverse: Floats
+    residual: float
+    inflation: Floats
+    condition_number: float
+
+    @property
+    def rank(self) -> int:
+        return int(self.kept.sum())
+
+
+def in_model_basis(shifted: Floats, basis: Basis) -> tuple[Floats, Floats]:
+    """The cross-product moved from the shifted basis to model columns, as high and low halves."""
+    size = len(basis.first)
+    high, low = np.zeros((size, size)), np.zeros((size, size))
+    double_double.change_basis(shifted, basis.first, basis.second, basis.factor, high, low)
+    return high, low
+
+
+def score_in_model_basis(score: Floats, basis: Basis) -> tuple[Floats, Floats]:
+    """A gradient moved likewise, as high and low halves."""
+    high, low = score[basis.first].copy(), np.zeros(len(basis.first))
+    for m in np.flatnonzero(basis.second >= 0):
+        part = double_double.multiply(basis.factor[m], 0.0, score[basis.second[m]], 0.0)
+        high[m], low[m] = double_double.add(high[m], low[m], *part)
+    return high, low
+
+
+def solve(
+    high: Floats,
+    low: Floats,
+    order: Ints,
+    basis: Basis,
+    magnitudes: Floats,
+    *,
+    intercept: bool,
+    swept_first: int | None = None,
+    kept: npt.NDArray[np.bool_] | None = None,
+) -> Solution:
+    """Solve least squares where the last row and column belong to the right-hand side.
+
+    Parameters
+    ----------
+    high, low : arrays (p + 1, p + 1)
+        Cross-product of the columns and the right-hand side in double-double. Overwritten.
+    order : array (p,)
+        The columns in the order in which they are kept.
+    basis : Basis
+        Of the p columns.
+    magnitudes : array (n_basis,)
+        Root sums of squares of the basis columns: what the rounding of the sums is proportional to.
+    intercept : bool
+        Whether the first column is the constant.
+    swept_first : int, optional
+        How many columns of ``order`` the condition number leaves out because they are swept first; default: the
+        intercept alone. A cube sweeps its cells first.
+    kept : array of bool (p,), optional
+        Columns decided before; then nothing is tested for dependence, except that a pivot must be positive.
+
+    Notes
+    -----
+    A column is dropped when what the columns kept before it leave of its sum of squares could be rounding: with b the
+    combination of columns that vanishes, less than NOISE * (sum of abs(b) * magnitude) ** 2, a first-order bound of the
+    error that rounding of the sums puts into that remainder.
+    """
+    n_columns = len(order)
+    n_first = int(intercept) if swept_first is None else swept_first
+    decided = kept
+    kept = np.zeros(n_columns, np.bool_)
+    weights = magnitudes.copy()
+    # The constant is eliminated exactly: its sums enter through double-double arithmetic alone.
+    weights[0] = 0.0
+    constant = np.diag(high)[:n_columns] * CONSTANT_SHARE
+    centred = high.copy() if n_first == 0 else None
+    for place, m in enumerate(order):
+        pivot = high[m, m]
+        if decided is not None:
+            keep = bool(decided[m]) and pivot > 0.0
+        else:
+            vanishing = np.where(kept, -high[:n_columns, m], 0.0)
+            vanishing[m] = 1.0
+            noise = np.abs(basis.place(vanishing, len(weights))) @ weights
+            keep = pivot > NOISE * noise**2 and pivot > constant[m]
+        if keep:
+            double_double.sweep(high, low, m)
+            kept[m] = True
+        if place + 1 == n_first:
+            centred = high.copy()
+    swept = set(order[:n_first].tolist())
+    rest = np.array([m for m in range(n_columns) if kept[m] and m not in swept], np.int64)
+    chosen = np.flatnonzero(kept)
+    spread = np.diag(high if centred is None else centred)[:n_columns]
+    inflation = np.where(kept, -np.diag(high)[:n_columns] * spread, 1.0)
+    return Solution(
+        coefficients=np.where(kept, high[:n_columns, n_columns], np.nan),
+        kept=kept,
+        inverse=-high[np.ix_(chosen, chosen)],
+        residual=max(float(high[n_columns, n_columns]), 0.0),
+        inflation=inflation,
+        condition_number=1.0 if centred is None else _condition(centred, high, rest),
+    )
+
+
+def _condition(centred: Floats, swept: Floats, columns: Ints) -> float:
+    """``norm1(R) * norm1(inverse(R))`` for R = the centred cross-product scaled to unit diagonal; 1 for one column."""
+    if len(columns) <= 1:
+        return 1.0
+    block = centred[np.ix_(columns, columns)]
+    size = np.sqrt(np.diag(block))
+    scaled = block / np.outer(size, size)
+    inverse = -swept[np.ix_(columns, columns)] * np.outer(size, size)
+    return float(np.abs(scaled).sum(axis=0).max() * np.abs(inverse).sum(axis=0).max())

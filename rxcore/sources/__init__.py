@@ -1,0 +1,1 @@
+"""Where rows come from: .xdf files, text, Parquet and ORC, Arrow and pandas objects."""

@@ -1,0 +1,1 @@
+"""Statistics as frozen updaters: init, update, merge, finalize."""

@@ -1,0 +1,110 @@
+"""Moments of numbers, overall or by cell of factors: the statistics of a summary, and counts of categories."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from rxcore.blocks import Block
+from rxcore.kernels import moments as kernels
+from rxcore.variables import Floats, Ints, VariableSet
+
+
+@dataclass(frozen=True, slots=True)
+class MomentsItem:
+    """The product of some number variables within the cells of some factor variables; no numbers: rows are counted."""
+
+    numbers: tuple[int, ...]
+    factors: tuple[int, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class MomentsState:
+    """``table``: a row for each cell of each item, and one for rows whose cell is missing; columns as in
+    ``kernels/moments.py``. ``counts``: rows, rows left out by listwise deletion, without a weight, with a negative
+    weight, with a fractional one.
+    """
+
+    table: Floats
+    counts: Ints
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MomentsResult:
+    """One table an item: a row for each cell (first factor fastest), then one for rows whose cell is missing."""
+
+    tables: tuple[Floats, ...]
+    n_rows: int
+    n_left_out: int
+    n_without_weight: int
+    n_negative_weight: int
+    n_fractional_weight: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moments:
+    """Count, weight, mean, centred sum of squares, minimum, maximum and missing of each item.
+
+    Merge: the pairwise formula of Chan, Golub and LeVeque (1979), cell by cell.
+    """
+
+    variables: VariableSet
+    items: tuple[MomentsItem, ...]
+    weight: int = -1
+    listwise: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.variables.columns
+
+    def _shape(self, item: MomentsItem) -> list[int]:
+        return [len(self.variables.variables[v].levels) for v in item.factors]
+
+    @property
+    def _offsets(self) -> Ints:
+        sizes = [int(np.prod(self._shape(item), dtype=np.int64)) + 1 for item in self.items]
+        return np.fromiter(itertools.accumulate([0, *sizes]), np.int64)
+
+    def init(self) -> MomentsState:
+        table = np.empty((int(self._offsets[-1]), kernels.FIELDS))
+        kernels.clear(table)
+        return MomentsState(table, np.zeros(5, np.int64))
+
+    def update(self, state: MomentsState, block: Block) -> MomentsState:
+        bound = self.variables.bind(block)
+        most = max((len(item.numbers) for item in self.items), default=0)
+        item_number = np.full((len(self.items), most + 1), -1, np.int64)
+        factors: list[int] = []
+        strides: list[int] = []
+        first = [0]
+        for k, item in enumerate(self.items):
+            item_number[k, : len(item.numbers)] = item.numbers
+            factors += item.factors
+            shape = self._shape(item)
+            strides += list(itertools.accumulate([1, *shape[:-1]], lambda a, b: a * b)) if shape else []
+            first.append(len(factors))
+        fresh = np.empty_like(state.table)
+        kernels.clear(fresh)
+        kernels.moments(
+            bound.columns, bound.variables, bound.lookup, bound.n_rows, self.weight, self.listwise,
+            item_number, np.array(factors, np.int64), np.array(first, np.int64), np.array(strides, np.int64),
+            self._offsets, fresh, state.counts[1:],
+        )  # fmt: skip
+        kernels.merge(state.table, fresh)
+        state.counts[0] += block.n_rows
+        return state
+
+    def merge(self, left: MomentsState, right: MomentsState) -> MomentsState:
+        kernels.merge(left.table, right.table)
+        left.counts += right.counts
+        return left
+
+    def finalize(self, state: MomentsState) -> MomentsResult:
+        offsets = self._offsets
+        tables = tuple(state.table[a:b].copy() for a, b in itertools.pairwise(offsets))
+        return MomentsResult(tables, *(int(count) for count in state.counts))
+
+    def state_nbytes(self) -> int:
+        return 8 * (int(self._offsets[-1]) * kernels.FIELDS + 5)

@@ -1,0 +1,498 @@
+"""Every updater, source and context of the package, with the data the laws try it on. A new one is one entry here.
+
+``test_laws_registry.py`` runs the laws over these tables and finds classes that are in none of them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.orc
+import pyarrow.parquet
+
+import xdf
+from rxcore.blocks import Block
+from rxcore.contexts.base import ComputeContext
+from rxcore.contexts.local import LocalContext
+from rxcore.contexts.serial import SerialContext
+from rxcore.design import Design, DesignTerm, make_design
+from rxcore.kernels import cross_product as products
+from rxcore.kernels import glm
+from rxcore.kernels import moments as moments_fields
+from rxcore.metadata import ColumnRequests
+from rxcore.sources.base import Source
+from rxcore.sources.resolve import as_source
+from rxcore.sources.retyped import retyped
+from rxcore.sources.transformed import wrap
+from rxcore.testing.comparisons import Rounding
+from rxcore.testing.examples import TableSource, example_table
+from rxcore.testing.reshape import concatenate, logical_values, valid_rows
+from rxcore.testing.source_case import SourceCase
+from rxcore.testing.updater_case import UpdaterCase
+from rxcore.updaters.cross_product import CrossProduct, CrossProducts
+from rxcore.updaters.glm import GlmPass, GlmPassResult
+from rxcore.updaters.levels import Levels
+from rxcore.updaters.moments import Moments, MomentsItem, MomentsResult
+from rxcore.variables import Variable, VariableSet
+
+TABLE = example_table(240)
+REGIONS = ("north", "south", "east", "west")
+TEXTS = ("a", "bb", "", "dé")
+VARIABLES = (
+    Variable("x", column="x"),
+    Variable("k", column="k"),
+    Variable("g", column="g", levels=REGIONS),
+    Variable("text", column="text", levels=TEXTS),
+    Variable("flag", column="flag"),
+    Variable("w", column="w"),
+)
+X, K, G, TEXT, FLAG, W = range(6)
+# Small results that are differences of larger numbers count as if they were 1.
+SUMS = Rounding(floor=1.0)
+
+
+def example_blocks() -> list[Block]:
+    source = TableSource.cut(TABLE, rows_per_block=48)
+    return [block for part in source.partitions(TABLE.column_names) for block in part.blocks()]
+
+
+def rows_of(blocks: Sequence[Block], variables: Sequence[Variable]) -> list[list[float]]:
+    """One list for each row: numbers, positions of levels, NaN where missing."""
+    whole = concatenate(blocks)
+    columns = []
+    for variable in variables:
+        column = whole.columns[variable.column]
+        column = column.as_factor() if variable.is_factor else column
+        valid = valid_rows(column)
+        if variable.is_factor:
+            place = {level: number for number, level in enumerate(variable.levels)}
+            known = [float(place[level]) for level in column.levels.to_pylist()]
+            values = [known[code] if ok else math.nan for code, ok in zip(column.values, valid, strict=True)]
+        else:
+            numbers = logical_values(column).astype(np.float64)
+            values = [float(value) if ok else math.nan for value, ok in zip(numbers, valid, strict=True)]
+        columns.append(values)
+    return [list(row) for row in zip(*columns, strict=True)]
+
+
+# Moments
+
+
+def naive_moments(updater: Moments, blocks: Sequence[Block]) -> MomentsResult:
+    rows = rows_of(blocks, updater.variables.variables)
+    counts = dict.fromkeys(("left_out", "without_weight", "negative", "fractional"), 0)
+    used: list[tuple[list[float], float]] = []
+    for row in rows:
+        weight = 1.0 if updater.weight < 0 else row[updater.weight]
+        complete = not any(math.isnan(value) for value in row)
+        counts["left_out"] += updater.listwise and not complete
+        counts["without_weight"] += not weight > 0
+        counts["negative"] += weight < 0
+        counts["fractional"] += weight > 0 and weight != math.floor(weight)
+        if weight > 0 and (complete or not updater.listwise):
+            used.append((row, weight))
+    tables = tuple(naive_item(updater, item, used) for item in updater.items)
+    return MomentsResult(tables, len(rows), *counts.values())
+
+
+def naive_item(updater: Moments, item: MomentsItem, used: list[tuple[list[float], float]]) -> Any:
+    shape = [len(updater.variables.variables[v].levels) for v in item.factors]
+    n_cells = math.prod(shape)
+    cells: list[list[tuple[float, float]]] = [[] for _ in range(n_cells + 1)]
+    for row, weight in used:
+        codes = [row[v] for v in item.factors]
+        cell = n_cells
+        if not any(math.isnan(code) for code in codes):
+            cell = sum(int(code) * math.prod(shape[:f]) for f, code in enumerate(codes))
+        cells[cell].append((math.prod((row[v] for v in item.numbers), start=1.0), weight))
+    return np.array([naive_cell(cell, bool(item.numbers)) for cell in cells])
+
+
+def naive_cell(cell: list[tuple[float, float]], numeric: bool) -> list[float]:
+    there = [(Fraction(value), Fraction(weight)) for value, weight in cell if not math.isnan(value)]
+    gone = [weight for value, weight in cell if math.isnan(value)]
+    total = sum((weight for _, weight in there), Fraction())
+    mean = sum((value * weight for value, weight in there), Fraction()) / total if there else Fraction()
+    out = [0.0] * moments_fields.FIELDS
+    out[moments_fields.COUNT] = float(len(there))
+    out[moments_fields.WEIGHT] = float(total)
+    out[moments_fields.SQUARED_WEIGHT] = float(sum((weight**2 for _, weight in there), Fraction()))
+    out[moments_fields.MINIMUM], out[moments_fields.MAXIMUM] = math.inf, -math.inf
+    if numeric and there:
+        out[moments_fields.MEAN] = float(mean)
+        out[moments_fields.SQUARES] = float(sum((w * (value - mean) ** 2 for value, w in there), Fraction()))
+        out[moments_fields.MINIMUM] = float(min(value for value, _ in there))
+        out[moments_fields.MAXIMUM] = float(max(value for value, _ in there))
+    out[moments_fields.MISSING] = float(len(gone))
+    out[moments_fields.MISSING_WEIGHT] = float(sum(gone))
+    return out
+
+
+def without_missing(result: MomentsResult) -> MomentsResult:
+    """Counts of missing rows and the cells of missing factors removed."""
+    tables = []
+    for table in result.tables:
+        kept = table.copy()
+        kept[:, [moments_fields.MISSING, moments_fields.MISSING_WEIGHT]] = 0.0
+        tables.append(kept[:-1] if len(kept) > 2 else kept)
+    return MomentsResult(tuple(tables), 0, 0, 0, result.n_negative_weight, result.n_fractional_weight)
+
+
+ITEMS = (
+    MomentsItem((X,)),
+    MomentsItem((K,)),
+    MomentsItem((X, K)),
+    MomentsItem((X,), (G,)),
+    MomentsItem((), (G,)),
+    MomentsItem((K,), (G, TEXT)),
+    MomentsItem((), (TEXT, G)),
+)
+
+
+def moments_case(name: str, **settings: Any) -> UpdaterCase:
+    make = partial(Moments, VariableSet(VARIABLES), ITEMS, **settings)
+    return UpdaterCase(
+        name=name,
+        make=make,
+        blocks=example_blocks(),
+        comparison=SUMS,
+        reference=lambda blocks: naive_moments(make(), blocks),
+        forget_missing=without_missing,
+        offset_columns=("x",),
+    )
+
+
+# Cross-products and passes of generalized linear models
+
+
+def design(terms: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], weight: int) -> Design:
+    made = [DesignTerm(f"term {number}", *term) for number, term in enumerate(terms)]
+    return make_design(VariableSet(VARIABLES), made, intercept=True, response=FLAG, weight=weight)
+
+
+WITH_CELLS = [((X,), ()), ((), (G,)), ((X,), (G,)), ((), (TEXT,)), ((K,), ()), ((), (G, TEXT))]
+# More numbers than the plain loops take: one product of matrices for each tile.
+MANY_NUMBERS = [((X,) * a + (K,) * b, ()) for a in range(4) for b in range(4) if a + b]
+
+
+def complete_rows(design: Design, blocks: Sequence[Block]) -> tuple[list[list[float]], list[float], Any, Any]:
+    """Rows that count, their weights, and the counts and missing values that a pass reports."""
+    counts = np.zeros(products.COUNTS, np.int64)
+    variables = design.variables.variables
+    missing = np.zeros(len(variables), np.int64)
+    kept, weights = [], []
+    for row in rows_of(blocks, variables):
+        gone = [math.isnan(value) for value in row]
+        missing += gone
+        if any(gone):
+            counts[products.N_MISSING] += 1
+            continue
+        weight = 1.0 if design.weight < 0 else row[design.weight]
+        counts[products.N_FRACTIONAL_WEIGHT] += weight != math.floor(weight)
+        counts[products.N_VALID] += 1
+        kept.append(row)
+        weights.append(weight)
+    return kept, weights, counts, missing
+
+
+def basis(layout: Any, rows: list[list[float]]) -> Any:
+    """Dense columns of the shifted basis: the constant, numbers, then each cell term."""
+    out = np.zeros((len(rows), layout.n_basis))
+    for i, row in enumerate(rows):
+        numbers = [1.0, *(math.prod(row[v] for v in number) for number in layout.numbers)]
+        out[i, : len(numbers)] = numbers
+        for term, at in zip(layout.cells, layout.basis_offsets, strict=True):
+            cell = sum(int(row[v]) * math.prod(term.shape[:f]) for f, v in enumerate(term.factors))
+            out[i, at + cell] = numbers[term.multiplier]
+    return out
+
+
+def naive_cross_product(updater: CrossProduct, blocks: Sequence[Block]) -> CrossProducts:
+    rows, weights, counts, missing = complete_rows(updater.design, blocks)
+    columns = [
+        {row: Fraction(float(value)) for row, value in enumerate(column) if value}
+        for column in basis(updater.layout, rows).T
+    ]
+    matrix = np.zeros((len(columns), len(columns)))
+    for a, one in enumerate(columns):
+        weighted = {row: value * Fraction(weights[row]) for row, value in one.items()}
+        for b, other in enumerate(columns[: a + 1]):
+            total = sum((weighted[row] * other[row] for row in weighted.keys() & other.keys()), Fraction())
+            matrix[a, b] = matrix[b, a] = float(total)
+    return CrossProducts(matrix, counts, missing)
+
+
+def cross_product_case(name: str, terms: Any, weight: int) -> UpdaterCase:
+    made = design(terms, weight)
+    return UpdaterCase(
+        name=name,
+        make=lambda: CrossProduct(made),
+        blocks=example_blocks(),
+        comparison=SUMS,
+        reference=lambda blocks: naive_cross_product(CrossProduct(made), blocks),
+        forget_missing=forget_counts,
+        offset_columns=("x",),
+    )
+
+
+def forget_counts(result: Any) -> Any:
+    """A result without counts of incomplete rows."""
+    counts = result.counts.copy()
+    counts[products.N_MISSING] = 0
+    return replace(result, counts=counts, missing=np.zeros_like(result.missing))
+
+
+def naive_glm(updater: GlmPass, blocks: Sequence[Block]) -> GlmPassResult:
+    made = updater.design
+    rows, weights, counts, missing = complete_rows(made, blocks)
+    columns = basis(made.layout, rows)
+    working, residuals, deviance = [], [], []
+    for i, (row, weight) in enumerate(zip(rows, weights, strict=True)):
+        eta = math.fsum(float(b) * float(c) for b, c in zip(updater.beta, columns[i], strict=True))
+        y = row[made.response]
+        if updater.family == glm.GAUSSIAN_IDENTITY:
+            working.append(weight)
+            residuals.append(weight * (y - eta))
+            deviance.append(weight * (y - eta) ** 2)
+        else:
+            mu = 1.0 / (1.0 + math.exp(-eta))
+            counts[products.N_EVENTS] += y != 0.0
+            counts[products.N_SATURATED] += abs(eta) > 12.0
+            working.append(weight * mu * (1.0 - mu))
+            residuals.append(weight * (y - mu))
+            deviance.append(-2.0 * weight * math.log(mu if y else 1.0 - mu))
+    information = np.array([
+        [math.fsum(w * a * b for w, a, b in zip(working, one, other, strict=True)) for other in columns.T]
+        for one in columns.T
+    ])  # fmt: skip
+    score = np.array([math.fsum(r * a for r, a in zip(residuals, one, strict=True)) for one in columns.T])
+    return GlmPassResult(information, score, math.fsum(deviance), math.fsum(weights), counts, missing)
+
+
+def glm_case(name: str, family: int, weight: int) -> UpdaterCase:
+    made = design([((X,), ()), ((), (G,)), ((X,), (G,))], weight)
+    beta = np.linspace(-0.3, 0.4, made.layout.n_basis)
+    return UpdaterCase(
+        name=name,
+        make=lambda: GlmPass(made, family, beta),
+        blocks=example_blocks(),
+        # Exponentials and logarithms, and weights taken from them, lose a few units more than sums do.
+        comparison=Rounding(constant=16.0, floor=1.0),
+        reference=lambda blocks: naive_glm(GlmPass(made, family, beta), blocks),
+        forget_missing=forget_counts,
+        offset_columns=(),  # at fixed coefficients a shift makes every probability 0 or 1
+    )
+
+
+# Levels
+
+
+def naive_levels(names: Sequence[str], blocks: Sequence[Block]) -> dict[str, tuple[str, ...]]:
+    found = {}
+    for name in names:
+        seen: dict[str, None] = {}
+        for block in blocks:
+            column = block.columns[name].as_factor()
+            valid = valid_rows(column)
+            seen.update((column.levels[int(code)].as_py(), None) for code in column.values[valid])
+        found[name] = tuple(seen)
+    return found
+
+
+UPDATERS: tuple[UpdaterCase, ...] = (
+    moments_case("Moments"),
+    moments_case("Moments, weighted", weight=W),
+    moments_case("Moments, listwise", listwise=True),
+    moments_case("Moments, weighted and listwise", weight=W, listwise=True),
+    cross_product_case("CrossProduct, cells", WITH_CELLS, weight=-1),
+    cross_product_case("CrossProduct, cells, weighted", WITH_CELLS, weight=W),
+    cross_product_case("CrossProduct, many numbers, weighted", MANY_NUMBERS, weight=W),
+    glm_case("GlmPass, gaussian", glm.GAUSSIAN_IDENTITY, weight=-1),
+    glm_case("GlmPass, logit", glm.BINOMIAL_LOGIT, weight=-1),
+    glm_case("GlmPass, logit, weighted", glm.BINOMIAL_LOGIT, weight=W),
+    UpdaterCase(
+        name="Levels",
+        make=lambda: Levels(("text", "g")),
+        blocks=example_blocks(),
+        reference=lambda blocks: naive_levels(("text", "g"), blocks),
+    ),
+)
+
+
+# Sources. Each entry writes what it needs into a folder and gives the case.
+
+ROWS = 70
+CUT = ((70, 70, 70, 30),)
+
+
+def plain_table() -> pa.Table:
+    """The example without what text cannot tell apart: NaN from missing, empty text from none."""
+    x = TABLE["x"].to_pandas()
+    texts = pa.array([text or None for text in TABLE["text"].to_pylist()])
+    table = TABLE.set_column(TABLE.schema.get_field_index("x"), "x", pa.array(x, from_pandas=True))
+    table = table.set_column(table.schema.get_field_index("k"), "k", table["k"].cast(pa.int64()))
+    return table.set_column(table.schema.get_field_index("text"), "text", texts)
+
+
+def with_text_for_factors(table: pa.Table) -> pa.Table:
+    return table.set_column(table.schema.get_field_index("g"), "g", table["g"].cast(pa.string()))
+
+
+def source(data: Any) -> Source:
+    return as_source(data, caller="laws", rows_per_block=ROWS)
+
+
+def xdf_case(folder: Path) -> SourceCase:
+    path = folder / "example.xdf"
+    schema = TableSource(TABLE, ((240,),)).schema
+    with xdf.create(path, schema) as writer:
+        for batch in TABLE.to_batches(max_chunksize=ROWS):
+            writer.write(batch)
+    return SourceCase(name="xdf", make=lambda: source(path), expected=TABLE, layout=CUT)
+
+
+def text_case(folder: Path) -> SourceCase:
+    path = folder / "example.csv"
+    pyarrow.csv.write_csv(with_text_for_factors(plain_table()), path)
+    expected = with_text_for_factors(plain_table())
+    return SourceCase(name="text", make=lambda: source(path), expected=expected, layout=CUT)
+
+
+def text_folder_case(folder: Path) -> SourceCase:
+    expected = with_text_for_factors(plain_table())
+    (folder / "many").mkdir()
+    for number, start in enumerate((0, 100, 190)):
+        part = folder / "many" / f"part{number}.csv"
+        pyarrow.csv.write_csv(expected.slice(start, (100, 90, 50)[number]), part)
+        with gzip.open(f"{part}.gz", "wb") as packed:
+            packed.write(part.read_bytes())
+        part.unlink()
+    layout = ((70, 30), (70, 20), (50,))
+    return SourceCase(name="text folder", make=lambda: source(folder / "many"), expected=expected, layout=layout)
+
+
+def parquet_case(folder: Path) -> SourceCase:
+    path = folder / "example.parquet"
+    pyarrow.parquet.write_table(TABLE, path, row_group_size=100)
+    expected = with_text_for_factors(TABLE)
+    layout = ((70, 30, 70, 30, 40),)
+    return SourceCase(name="parquet", make=lambda: source(path), expected=expected, layout=layout)
+
+
+def parquet_folder_case(folder: Path) -> SourceCase:
+    (folder / "parts").mkdir()
+    for number, start in enumerate((0, 100)):
+        part = TABLE.slice(start, (100, 140)[number])
+        pyarrow.parquet.write_table(part, folder / "parts" / f"{number}.parquet")
+    expected = with_text_for_factors(TABLE)
+    layout = ((70, 30), (70, 70))
+    return SourceCase(name="parquet folder", make=lambda: source(folder / "parts"), expected=expected, layout=layout)
+
+
+def orc_case(folder: Path) -> SourceCase:
+    path = folder / "example.orc"
+    expected = with_text_for_factors(TABLE)
+    pyarrow.orc.write_table(expected, path)
+    return SourceCase(name="orc", make=lambda: source(path), expected=expected, layout=CUT)
+
+
+def table_case(folder: Path) -> SourceCase:
+    return SourceCase(name="table", make=lambda: source(TABLE), expected=TABLE, layout=CUT)
+
+
+def pandas_case(folder: Path) -> SourceCase:
+    kinds = {pa.int16(): pd.Int16Dtype(), pa.bool_(): pd.BooleanDtype(), pa.date32(): pd.ArrowDtype(pa.date32())}
+    frame = TABLE.to_pandas(types_mapper=kinds.get)
+    return SourceCase(name="pandas", make=lambda: source(frame), expected=TABLE, layout=CUT)
+
+
+def polars_case(folder: Path) -> SourceCase:
+    frame = pl.from_arrow(TABLE)
+    return SourceCase(name="polars", make=lambda: source(frame), expected=TABLE, layout=CUT)
+
+
+def stream_case(folder: Path) -> SourceCase:
+    return SourceCase(
+        name="stream",
+        make=lambda: source(TABLE.to_reader(max_chunksize=33)),
+        expected=with_text_for_factors(TABLE),
+        layout=CUT,
+        waived={"partitions_work_in_another_process": "a one-shot stream lives in its process; sending it is refused"},
+    )
+
+
+def dataset_case(folder: Path) -> SourceCase:
+    for number, start in enumerate((0, 100)):
+        part = TABLE.slice(start, (100, 140)[number])
+        pyarrow.parquet.write_table(part, folder / f"{number}.parquet")
+    dataset = pyarrow.dataset.dataset(folder, format="parquet")
+    expected = with_text_for_factors(TABLE)
+    return SourceCase(name="dataset", make=lambda: source(dataset), expected=expected, layout=((70, 30), (70, 70)))
+
+
+def retyped_case(folder: Path) -> SourceCase:
+    """Columns dropped, renamed, made wider, and text made a factor with given levels."""
+    info = {"k": {"type": "numeric"}, "text": {"type": "factor", "levels": list(TEXTS)}, "x": {"newName": "delay"}}
+    requests = ColumnRequests.parse(info, None, None, "laws")
+    make = lambda: retyped(source(TABLE), requests, drop=["day"], caller="laws")  # noqa: E731
+    text = TABLE["text"].combine_chunks().dictionary_encode()
+    expected = TABLE.drop_columns(["day"]).rename_columns({"x": "delay"})
+    expected = expected.set_column(expected.schema.get_field_index("k"), "k", TABLE["k"].cast(pa.float64()))
+    expected = expected.set_column(expected.schema.get_field_index("text"), "text", text)
+    return SourceCase(name="retyped", make=make, expected=expected, layout=CUT)
+
+
+def transformed_case(folder: Path) -> SourceCase:
+    """A computed column; rows left out."""
+    make = lambda: wrap(  # noqa: E731
+        source(TABLE), transforms={"twice": "2 * w"}, row_selection="row >= 75 & row < 200", caller="laws"
+    )
+    twice = pa.compute.multiply(TABLE["w"], 2.0)
+    expected = TABLE.append_column("twice", twice).slice(75, 125)
+    return SourceCase(
+        name="transformed",
+        make=make,
+        expected=expected,
+        layout=((0, 65, 60, 0),),
+        waived={"start_rows_count_the_rows_of_the_file": "rows are numbered as in the data, those left out included"},
+    )
+
+
+SOURCES: dict[str, Callable[[Path], SourceCase]] = {
+    "xdf": xdf_case,
+    "text": text_case,
+    "text folder": text_folder_case,
+    "parquet": parquet_case,
+    "parquet folder": parquet_folder_case,
+    "orc": orc_case,
+    "table": table_case,
+    "pandas": pandas_case,
+    "polars": polars_case,
+    "stream": stream_case,
+    "dataset": dataset_case,
+    "retyped": retyped_case,
+    "transformed": transformed_case,
+}
+
+
+CONTEXTS: dict[str, Callable[[], ComputeContext]] = {
+    "serial": SerialContext,
+    "local, 1 thread": partial(LocalContext, 1),
+    "local, 2 threads": partial(LocalContext, 2),
+    "local, 7 threads": partial(LocalContext, 7),
+    "local, more threads than blocks": partial(LocalContext, 50),
+}

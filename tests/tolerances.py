@@ -1,0 +1,87 @@
+"""Every tolerance of the tests, with its reason. Tests state none of their own.
+
+Contexts, threads, block orders and sources that give the same blocks are compared without any tolerance: bits.
+"""
+
+from __future__ import annotations
+
+import math
+
+# -- against R and statsmodels ---------------------------------------------------------------------------------------
+
+# Promised by the project: nine digits, of values that R computes by another route (Householder QR instead of
+# cross-products), on real data of several hundred thousand rows.
+AGAINST_R = 1e-9
+
+# Means, standard deviations and sums of whole numbers: both sides compute them to nearly full precision.
+SUMMARY_AGAINST_R = 1e-13
+
+# A condition number inverts a matrix of that condition (up to 1e7 here, and R inverts it in plain doubles): what is
+# left of sixteen digits.
+CONDITION_NUMBER = 1e-7
+
+# Models of whole numbers of condition 4e4 and 1e7, solved in fractions: rxcore sums and sweeps in double-double and is
+# left with 2e-12 at worst. R's lm loses 3e-9 of a coefficient there.
+AGAINST_FRACTIONS = 1e-11
+
+# What printed p values are floored at; below it nothing is compared.
+SMALLEST_P = 2.220446049250313e-16
+
+# -- against published print -----------------------------------------------------------------------------------------
+
+# Half a unit of the last printed digit, and a little for decimals that have no exact binary form.
+HALF_A_UNIT = 0.500001
+
+# -- iterations ------------------------------------------------------------------------------------------------------
+
+# The documented default criterion: the largest change of a coefficient over the largest coefficient is at most 1e-6,
+# or the relative change of the deviance is at most 1e-8. Newton's next step is far below; 1e-6 is what is promised.
+DEFAULT_CONVERGENCE = 1e-6
+
+# What rx_logit is told where it is compared with R at `AGAINST_R`: R iterated until nothing changed any more.
+TIGHT_COEFFICIENT_TOLERANCE = 1e-12
+
+
+def coefficient_error(got: float, expected: float, standard_error: float) -> float:
+    """Error of a coefficient relative to its size, or to its standard error where that is larger.
+
+    A coefficient near zero is a difference of large numbers: digits beyond its standard error carry no information, and
+    R's own last digits there are rounding.
+    """
+    return abs(got - expected) / max(abs(expected), standard_error)
+
+
+def statistic_error(got: float, expected: float) -> float:
+    """Error of a t or z value: relative, but absolute below 1, where the estimate is nearer to zero than its error."""
+    return abs(got - expected) / max(abs(expected), 1.0)
+
+
+def p_value_tolerance(statistic: float) -> float:
+    """Relative error allowed of a p value whose t or z is known to `AGAINST_R`.
+
+    In the tail ``p`` is about ``exp(-t**2 / 2)``, so that a relative error e of t is one of about ``t**2 * e`` of p.
+    """
+    return AGAINST_R * max(1.0, statistic * statistic)
+
+
+def printed(value: float, digits: str) -> bool:
+    """Whether a value would be printed so: it is within half a unit of the last digit of `digits`."""
+    mantissa, _, exponent = digits.lower().partition("e")
+    decimals = len(mantissa.partition(".")[2])
+    unit = 10.0 ** (int(exponent or 0) - decimals)
+    return math.isfinite(value) and abs(value - float(digits)) <= HALF_A_UNIT * unit
+
+
+# -- kernels ---------------------------------------------------------------------------------------------------------
+
+# Two halves of 53 bits each lose a few units of 2**-104 in an operation.
+DOUBLE_DOUBLE = 2.0**-98
+
+
+def rounding_of_squares(mean: float, squares: float, n: float) -> float:
+    """Relative error allowed of a streamed mean or centred square sum: 4 * (kappa + sqrt(n)) * eps, with
+    kappa = sqrt(1 + mean**2 / variance); the worst that was measured is 1.1 instead of 4.
+    """
+    variance = squares / n if n else 0.0
+    kappa = math.sqrt(1.0 + mean * mean / variance) if variance > 0.0 else 1.0 / math.ulp(1.0)
+    return min(4.0 * (kappa + math.sqrt(n)) * math.ulp(1.0), 1.0)

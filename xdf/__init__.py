@@ -1,0 +1,60 @@
+"""The .xdf file: blocks of columns that are compressed, checksummed, appended to safely, and described in a footer.
+
+The package stands on its own: pyarrow, numpy and zstandard are all it needs. See docs/xdf-format.md for the bytes.
+
+Examples
+--------
+>>> import pyarrow as pa, tempfile, pathlib, xdf
+>>> path = pathlib.Path(tempfile.mkdtemp(), "pets.xdf")
+>>> schema = xdf.Schema((xdf.factor_field("kind", ["cat"]), xdf.Field("age", pa.int64())))
+>>> with xdf.create(path, schema) as writer:
+...     writer.write(pa.record_batch({"kind": ["dog", "cat"], "age": [3, 11]}))
+>>> with xdf.open(path) as file:
+...     file.schema.field("kind").levels, file.statistics("age").maximum
+(('cat', 'dog'), 11.0)
+"""
+
+from xdf.columns import Column
+from xdf.creation import append, create
+from xdf.errors import (
+    XdfChecksumError,
+    XdfColumnError,
+    XdfError,
+    XdfExistsError,
+    XdfFormatError,
+    XdfLockedError,
+    XdfSchemaError,
+    XdfVersionError,
+    XdfWriteError,
+)
+from xdf.foreign import describe_foreign, is_xdf
+from xdf.reader import XdfFile
+from xdf.reader import open_file as open  # noqa: A004
+from xdf.schema import FACTOR_TYPE, Field, Schema, factor_field
+from xdf.stats import ColumnStatistics
+from xdf.writer import XdfWriter
+
+__all__ = [
+    "FACTOR_TYPE",
+    "Column",
+    "ColumnStatistics",
+    "Field",
+    "Schema",
+    "XdfChecksumError",
+    "XdfColumnError",
+    "XdfError",
+    "XdfExistsError",
+    "XdfFile",
+    "XdfFormatError",
+    "XdfLockedError",
+    "XdfSchemaError",
+    "XdfVersionError",
+    "XdfWriteError",
+    "XdfWriter",
+    "append",
+    "create",
+    "describe_foreign",
+    "factor_field",
+    "is_xdf",
+    "open",
+]

@@ -1,0 +1,148 @@
+"""The block index: where every chunk lies and what it holds, as arrays of blocks by columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from xdf import stats
+from xdf.errors import XdfFormatError, XdfVersionError
+from xdf.format import (
+    HEADER_SIZE,
+    INDEX_SCHEMA,
+    MAX_EXPANSION,
+    MAX_ROWS_PER_BLOCK,
+    MESSAGE_OVERHEAD,
+    Codec,
+    Encoding,
+    Physical,
+)
+from xdf.logical import PHYSICAL_WIDTH, allowed_physical
+from xdf.schema import Field
+from xdf.views import column_of
+
+Cells = npt.NDArray[Any]
+Flags = npt.NDArray[np.bool_]
+
+
+class Entry(NamedTuple):
+    """What the index says about one chunk."""
+
+    offset: int
+    length: int
+    decoded_length: int
+    checksum: int
+    codec: int
+    encoding: int
+    physical: int
+    base: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BlockIndex:
+    """The index of a snapshot. Every attribute of a chunk is an array of blocks by columns."""
+
+    cells: dict[str, Cells]
+    rows_per_block: npt.NDArray[np.int64]
+
+    @classmethod
+    def from_table(cls, table: pa.Table, n_columns: int) -> BlockIndex:
+        """View the rows of the index pages, whose order is block by block, then column by column."""
+        table = table.combine_chunks()
+        n_blocks = table.num_rows // n_columns
+        cells = {name: column_of(table, name).reshape(n_blocks, n_columns) for name in INDEX_SCHEMA.names}
+        return cls(cells, cells["n_valid"][:, 0] + cells["n_missing"][:, 0])
+
+    def entry(self, block: int, column: int) -> Entry:
+        """Where one chunk lies and how it is stored."""
+        return Entry(*(int(self.cells[name][block, column]) for name in Entry._fields))
+
+    def block_statistics(self, block: int, column: int) -> stats.ColumnStatistics:
+        """Statistics of one chunk."""
+        cell = {name: self.cells[name][block, column].item() for name in INDEX_SCHEMA.names[-6:]}
+        return stats.ColumnStatistics(**cell)
+
+    def file_statistics(self, column: int) -> stats.ColumnStatistics:
+        """Statistics of a column over all blocks, merged in the order-free tree of passes."""
+        n_valid, n_missing, minimum, maximum, mean, squares = (
+            self.cells[name][:, column] for name in INDEX_SCHEMA.names[-6:]
+        )
+        merged = stats.merge_blocks(n_valid, mean, squares)
+        return stats.ColumnStatistics(
+            merged[0],
+            int(n_missing.sum()),
+            float(np.fmin.reduce(minimum, initial=np.nan)),
+            float(np.fmax.reduce(maximum, initial=np.nan)),
+            merged[1],
+            merged[2],
+        )
+
+    def ranges(self) -> tuple[stats.Floats, stats.Floats]:
+        """Minimum and maximum of every column over all blocks; NaN where there is none."""
+        lowest = np.fmin.reduce(self.cells["minimum"], axis=0, initial=np.nan)
+        highest = np.fmax.reduce(self.cells["maximum"], axis=0, initial=np.nan)
+        return lowest, highest
+
+
+def check_index(index: BlockIndex, fields: Sequence[Field], n_rows: int, file_length: int) -> None:
+    """Refuse an index that points outside the file, contradicts itself, or promises more than its bytes can hold.
+
+    Raises
+    ------
+    XdfFormatError
+        Names the first column and block in question.
+    XdfVersionError
+        A chunk is stored in a way this version does not know.
+    """
+    cells, rows = index.cells, index.rows_per_block
+    offset, length, decoded = cells["offset"], cells["length"], cells["decoded_length"]
+    valid, missing = cells["n_valid"], cells["n_missing"]
+    codec = cells["codec"]
+    refuse = _Refusal(fields)
+    refuse((valid < 0) | (missing < 0), "impossible counts")
+    refuse((valid > MAX_ROWS_PER_BLOCK) | (missing > MAX_ROWS_PER_BLOCK), "impossible counts")
+    refuse((valid + missing != rows[:, None]) | (rows[:, None] > MAX_ROWS_PER_BLOCK), "another number of rows")
+    if int(rows.sum()) != n_rows:
+        raise XdfFormatError(f"its blocks hold {int(rows.sum()):,} rows, not {n_rows:,}")
+    newer = (codec > max(Codec)) | (cells["encoding"] > max(Encoding))
+    refuse(newer, "an encoding of a newer release", XdfVersionError)
+    refuse(~_physical_fits(cells["physical"], fields), "a stored type that does not fit its column")
+    refuse((length < 1) | (offset < HEADER_SIZE) | (offset > file_length - length), "bytes outside the file")
+    refuse(np.where(codec == Codec.PLAIN, decoded != length, False), "a plain chunk of two lengths")
+    # Lengths are below the file's by now, so that the products stay far from overflowing.
+    smallest = rows[:, None] * PHYSICAL_WIDTH[cells["physical"]]
+    largest = np.where(
+        (cells["physical"] >= Physical.STRING) & (cells["physical"] <= Physical.BINARY),
+        length * MAX_EXPANSION,
+        np.minimum(smallest + rows[:, None] // 8 + MESSAGE_OVERHEAD, length * MAX_EXPANSION),
+    )
+    refuse((decoded < smallest) | (decoded > largest), "a size that its rows do not explain")
+    is_integer = cells["physical"] < Physical.FLOAT16
+    is_factor = np.array([field.is_factor for field in fields])
+    refuse((cells["base"] != 0) & (~is_integer | is_factor), "a base it cannot have")
+
+
+class _Refusal:
+    """Raises for the first cell that is flagged, naming its column and block."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._fields = fields
+
+    def __call__(self, wrong: Flags, what: str, error: type[XdfFormatError] = XdfFormatError) -> None:
+        if wrong.any():
+            block, column = (int(numbers[0]) for numbers in np.nonzero(wrong))
+            raise error(f"column {self._fields[column].name!r} of block {block} has {what}")
+
+
+def _physical_fits(physical: Cells, fields: Sequence[Field]) -> Flags:
+    masks = {kind: sum(1 << one for one in allowed_physical(kind)) for kind in {field.type for field in fields}}
+    allowed = np.array([masks[field.type] for field in fields], np.int64)
+    known = physical <= max(Physical)
+    shifts = np.where(known, physical, 0).astype(np.int64)
+    fits: Flags = known & ((allowed[None, :] >> shifts) & 1).astype(np.bool_)
+    return fits

@@ -1,0 +1,301 @@
+"""Reading an .xdf file: one snapshot, any columns of any block, from any number of threads."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+
+from xdf.codecs import decode_array, decode_column, decode_frame
+from xdf.columns import Column
+from xdf.errors import XdfColumnError, XdfError, XdfFormatError
+from xdf.format import Physical
+from xdf.index import Entry
+from xdf.schema import FACTOR_TYPE, Field, Schema, missing_column_message
+from xdf.snapshot import Snapshot, load_levels, load_snapshot, read_exactly
+from xdf.stats import ColumnStatistics
+from xdf.views import array_of, column_of
+
+_NO_LEVELS = pa.nulls(0, pa.string())
+
+
+def open_file(path: str | os.PathLike[str]) -> XdfFile:
+    """Open an .xdf file for reading.
+
+    Reads the header, the footer and the block index; no data. What is opened is the last commit: rows that a writer
+    adds later are seen by whoever opens the file later.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    XdfFile
+        A context manager; may be shared by threads.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    XdfFormatError
+        The file is foreign (the message says what it looks like), truncated or damaged.
+    XdfVersionError
+        A newer release wrote it.
+    XdfChecksumError
+        Its footer does not match its checksum.
+
+    Examples
+    --------
+    >>> import xdf
+    >>> with xdf.open("flights.xdf") as file:  # doctest: +SKIP
+    ...     print(file.n_rows, file.schema.names)
+    """
+    file = Path(path)
+    if file.is_dir():
+        raise XdfFormatError(f"{file}: this is a folder, not an .xdf file")
+    fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return XdfFile(file, fd, load_snapshot(fd, file))
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+class XdfFile:
+    """One snapshot of an .xdf file. Made by :func:`xdf.open`.
+
+    Reading is thread-safe: it uses positioned reads and shares nothing but what is read once under a lock. A file stays
+    readable when it is appended to or replaced by name.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+    n_rows, n_blocks : int
+    rows_per_block : tuple of int
+    compression_level : int
+        -1 .. 9, as asked for when the file was last written to.
+    size_on_disk : int
+        Bytes of the file at this commit.
+    """
+
+    def __init__(self, path: Path, fd: int, snapshot: Snapshot) -> None:
+        footer = snapshot.footer
+        self.path = path
+        self.n_rows = footer.n_rows
+        self.n_blocks = footer.n_blocks
+        self.rows_per_block: tuple[int, ...] = tuple(snapshot.index.rows_per_block.tolist())
+        self.compression_level = footer.compression_level
+        self.size_on_disk = snapshot.commit.file_length
+        self._footer = footer
+        self._index = snapshot.index
+        self._positions = {field.name: position for position, field in enumerate(footer.fields)}
+        if len(self._positions) != len(footer.fields):
+            raise XdfFormatError(f"{path}: the footer is damaged: two columns have the same name")
+        self._fd = fd
+        self._lock = threading.Lock()
+        self._levels: dict[int, pa.StringArray] | None = None
+        self._schema: Schema | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_fd"):
+            self.close()
+
+    def __repr__(self) -> str:
+        size = f"{self.n_rows:,} rows, {len(self._positions)} columns, {self.n_blocks} blocks"
+        return f"XdfFile({str(self.path)!r}, {size})"
+
+    def close(self) -> None:
+        """Let go of the file. Columns that were read stay valid. Closing twice does nothing."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    @property
+    def schema(self) -> Schema:
+        """The columns, with levels, labels, and low and high.
+
+        Low and high of a numeric column without explicit ones are the minimum and maximum of the whole file.
+        """
+        if self._schema is None:
+            levels = self._factor_levels()
+            with self._lock:
+                if self._schema is None:
+                    self._schema = self._build_schema(levels)
+        return self._schema
+
+    def read_block(self, number: int, columns: Sequence[str] | None = None) -> dict[str, Column]:
+        """The columns of one block in their narrow physical types, ready for kernels.
+
+        Reads and decompresses the chunks of these columns and nothing else. The arrays are read-only and own their
+        memory. The levels of a factor are the same object in every block of this file. A decimal comes as float64; use
+        :meth:`read_block_arrow` for its exact value.
+
+        Parameters
+        ----------
+        number : int
+            0 .. ``n_blocks - 1``.
+        columns : sequence of str, optional
+            All columns by default.
+
+        Returns
+        -------
+        dict of str to Column
+            In the order asked for.
+
+        Raises
+        ------
+        XdfColumnError
+            A column is not in the file; the message names the closest ones.
+        XdfError
+            There is no block of that number, or the file was closed.
+        XdfChecksumError, XdfFormatError
+            The stored bytes are damaged.
+        """
+        self._check_block(number)
+        return {name: self._read_column(number, position) for name, position in self._select(columns)}
+
+    def read_block_arrow(self, number: int, columns: Sequence[str] | None = None) -> pa.RecordBatch:
+        """The same in logical types, missing rows null, as a record batch."""
+        self._check_block(number)
+        selected = self._select(columns)
+        arrays = [self._read_arrow(number, position) for _, position in selected]
+        return pa.RecordBatch.from_arrays(arrays, schema=self._arrow_schema(selected))
+
+    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """The whole file, or some of its columns, as an Arrow table in memory: one chunk per block."""
+        batches = [self.read_block_arrow(number, columns) for number in range(self.n_blocks)]
+        return pa.Table.from_batches(batches, schema=self._arrow_schema(self._select(columns)))
+
+    def statistics(self, column: str) -> ColumnStatistics:
+        """Statistics of a column over the whole file, from the footer: no data is read."""
+        return self._index.file_statistics(self._select([column])[0][1])
+
+    def block_statistics(self, number: int, column: str) -> ColumnStatistics:
+        """Statistics of a column in one block, from the footer: no data is read."""
+        self._check_block(number)
+        return self._index.block_statistics(number, self._select([column])[0][1])
+
+    def block_nbytes(self, columns: Sequence[str] | None = None) -> int:
+        """The most bytes of memory that :meth:`read_block` of these columns takes: stored and decoded ones together."""
+        positions = [position for _, position in self._select(columns)]
+        cells = self._index.cells
+        physical = cells["physical"][:, positions]
+        # Half floats and decimals are widened next to the decoded message.
+        widened = np.where(physical == Physical.FLOAT16, 4, np.where(physical == Physical.DECIMAL128, 8, 0))
+        widened = widened * self._index.rows_per_block[:, None]
+        total = (cells["length"][:, positions] + cells["decoded_length"][:, positions] + widened).sum(axis=1)
+        return int(total.max(initial=0))
+
+    def _select(self, columns: Iterable[str] | None) -> list[tuple[str, int]]:
+        if columns is None:
+            return list(self._positions.items())
+        if isinstance(columns, str):
+            raise TypeError(f"columns: a sequence of names is needed, got the string {columns!r}; write [{columns!r}]")
+        selected = []
+        for name in columns:
+            if name not in self._positions:
+                raise XdfColumnError(f"{self.path}: {missing_column_message(name, tuple(self._positions))}")
+            selected.append((name, self._positions[name]))
+        return selected
+
+    def _check_block(self, number: int) -> None:
+        if not 0 <= number < self.n_blocks:
+            raise XdfError(
+                f"{self.path}: block {number} is not there; the file has {self.n_blocks} blocks, counted from 0"
+            )
+
+    def _arrow_schema(self, selected: Iterable[tuple[str, int]]) -> pa.Schema:
+        return pa.schema([pa.field(name, self._footer.fields[position].type) for name, position in selected])
+
+    def _read_column(self, block: int, position: int) -> Column:
+        field = self._footer.fields[position]
+        entry = self._index.entry(block, position)
+        levels = self._factor_levels().get(position, _NO_LEVELS) if field.is_factor else None
+        try:
+            array = self._decode(entry, field, block)
+            return decode_column(array, entry.physical, entry.base, levels)
+        except XdfFormatError as error:
+            raise type(error)(self._where(entry, field, block, error)) from error
+
+    def _read_arrow(self, block: int, position: int) -> pa.Array:
+        field = self._footer.fields[position]
+        entry = self._index.entry(block, position)
+        if entry.physical < Physical.STRING:
+            return self._read_column(block, position).to_arrow(field)
+        try:
+            return self._decode(entry, field, block)
+        except XdfFormatError as error:
+            raise type(error)(self._where(entry, field, block, error)) from error
+
+    def _decode(self, entry: Entry, field: Field, block: int) -> pa.Array:
+        if self._fd < 0:
+            raise XdfError(f"{self.path}: the file was closed; open it again")
+        raw = read_exactly(self._fd, entry.offset, entry.length)
+        content = decode_frame(raw, entry.codec, entry.decoded_length, entry.checksum)
+        return decode_array(content, entry.physical, field.type, self.rows_per_block[block])
+
+    def _where(self, entry: Entry, field: Field, block: int, error: XdfError) -> str:
+        return (
+            f"{self.path}: column {field.name!r} of block {block} (bytes {entry.offset:,} to "
+            f"{entry.offset + entry.length:,}) is damaged: {error}"
+        )
+
+    def _factor_levels(self) -> dict[int, pa.StringArray]:
+        """Levels of each factor by position, read once."""
+        if self._levels is None:
+            with self._lock:
+                if self._levels is None:
+                    if self._fd < 0:
+                        raise XdfError(f"{self.path}: the file was closed; open it again")
+                    self._levels = self._split_levels(load_levels(self._fd, self.path, self._footer))
+        return self._levels
+
+    def _split_levels(self, table: pa.Table) -> dict[int, pa.StringArray]:
+        if table.num_rows == 0:
+            return {}
+        owners = column_of(table, "field")
+        order = np.argsort(owners, kind="stable")
+        sorted_levels = table.column("level").chunk(0).take(array_of(order))
+        positions, starts = np.unique(owners[order], return_index=True)
+        lengths = np.diff(np.append(starts, len(owners)))
+        levels = {}
+        for position, start, length in zip(positions.tolist(), starts.tolist(), lengths.tolist(), strict=True):
+            levels[position] = pa.concat_arrays([sorted_levels.slice(start, length), _NO_LEVELS])
+        return levels
+
+    def _build_schema(self, levels: dict[int, pa.StringArray]) -> Schema:
+        lowest, highest = self._index.ranges()
+        fields = []
+        for position, field in enumerate(self._footer.fields):
+            if field.type == FACTOR_TYPE:
+                known = tuple(levels.get(position, _NO_LEVELS).to_pylist())
+                field = _with_levels(field, known, self.path)  # noqa: PLW2901
+            elif field.is_numeric and not math.isnan(lowest[position]):
+                low = float(lowest[position]) if field.low is None else field.low
+                high = float(highest[position]) if field.high is None else field.high
+                field = field.with_(low=low, high=high)  # noqa: PLW2901
+            fields.append(field)
+        return Schema(tuple(fields))
+
+
+def _with_levels(field: Field, levels: tuple[str, ...], path: Path) -> Field:
+    try:
+        return field.with_(levels=levels)
+    except XdfError as error:
+        raise XdfFormatError(f"{path}: the footer is damaged: {error}") from error

@@ -1,0 +1,189 @@
+"""Finding and reading the last commit of an open file: what readers and appending writers start from."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from xdf.codecs import decode_frame
+from xdf.errors import XdfFormatError
+from xdf.footer import Footer, Page, read_table, unpack_footer
+from xdf.foreign import LEGACY_MAGIC, OWN, describe_foreign
+from xdf.format import (
+    COMMIT_SIZE,
+    HEADER_SIZE,
+    INDEX_SCHEMA,
+    LEVELS_SCHEMA,
+    MAGIC,
+    SLOT_OFFSETS,
+    Codec,
+    Commit,
+    PageKind,
+    check_header,
+    unpack_commit,
+)
+from xdf.index import BlockIndex, check_index
+from xdf.views import column_of
+
+# A slot read while it is being written looks damaged for some microseconds.
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.002
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """One commit, read and checked.
+
+    Attributes
+    ----------
+    commit : Commit
+    in_slot : bool
+        False when only the copy at the end of the file holds the commit, because its slot was torn or never written.
+    footer : Footer
+    index_table : pyarrow.Table
+    index : BlockIndex
+    """
+
+    commit: Commit
+    in_slot: bool
+    footer: Footer
+    index_table: pa.Table
+    index: BlockIndex
+
+
+def read_exactly(fd: int, offset: int, length: int) -> bytes:
+    """Bytes of the file; fewer only where it ends."""
+    data = os.pread(fd, length, offset)
+    if len(data) == length or not data:
+        return data
+    parts = [data]
+    got = len(data)
+    while got < length and (more := os.pread(fd, length - got, offset + got)):
+        parts.append(more)
+        got += len(more)
+    return b"".join(parts)
+
+
+def load_snapshot(fd: int, path: Path) -> Snapshot:
+    """Read and check the last commit.
+
+    Raises
+    ------
+    XdfFormatError, XdfChecksumError, XdfVersionError
+        Naming the path and what is wrong.
+    """
+    commit, in_slot = _last_commit(fd, path)
+    try:
+        raw = read_exactly(fd, commit.footer_offset, commit.footer_length)
+        content = decode_frame(raw, Codec.ZSTD, commit.footer_decoded_length, commit.footer_checksum)
+        footer = unpack_footer(content, commit.file_length)
+        tables = [_read_page(fd, page, INDEX_SCHEMA, len(footer.fields)) for page in footer.pages_of(PageKind.INDEX)]
+        table = pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
+        index = BlockIndex.from_table(table, len(footer.fields))
+        check_index(index, footer.fields, footer.n_rows, commit.file_length)
+    except XdfFormatError as error:
+        raise type(error)(f"{path}: the footer is damaged: {error}") from error
+    return Snapshot(commit, in_slot, footer, table, index)
+
+
+def load_levels(fd: int, path: Path, footer: Footer) -> pa.Table:
+    """All factor levels in the order they were added, each with the number of its field."""
+    try:
+        tables = [_read_page(fd, page, LEVELS_SCHEMA, 1) for page in footer.pages_of(PageKind.LEVELS)]
+    except XdfFormatError as error:
+        raise type(error)(f"{path}: the factor levels are damaged: {error}") from error
+    if not tables:
+        return LEVELS_SCHEMA.empty_table()
+    table = pa.concat_tables(tables).combine_chunks()
+    factors = [number for number, field in enumerate(footer.fields) if field.is_factor]
+    if not np.isin(column_of(table, "field"), factors).all():
+        raise XdfFormatError(f"{path}: the factor levels are damaged: some belong to no factor")
+    return table
+
+
+def _read_page(fd: int, page: Page, schema: pa.Schema, rows_per_item: int) -> pa.Table:
+    raw = read_exactly(fd, page.offset, page.length)
+    table = read_table(decode_frame(raw, Codec.ZSTD, page.decoded_length, page.checksum), schema)
+    if table.num_rows != page.count * rows_per_item:
+        raise XdfFormatError(f"a page holds {table.num_rows:,} rows instead of {page.count * rows_per_item:,}")
+    return table
+
+
+def _last_commit(fd: int, path: Path) -> tuple[Commit, bool]:
+    _check_kind(read_exactly(fd, 0, HEADER_SIZE), path)
+    good, damaged = _read_slots(fd)
+    for _ in range(_ATTEMPTS):
+        if not damaged:
+            break
+        time.sleep(_PAUSE_SECONDS)
+        good, damaged = _read_slots(fd)
+    size = os.fstat(fd).st_size  # after the slots: a file only grows behind its last commit
+    if good is not None and not damaged:
+        chosen, in_slot = good, True
+    else:
+        chosen, in_slot = _commit_at_end(fd, path, size, good, damaged)
+    if chosen.file_length > size:
+        raise XdfFormatError(
+            f"{path}: the file is truncated: its last commit needs {chosen.file_length:,} bytes, {size:,} are there"
+        )
+    return chosen, in_slot
+
+
+def _check_kind(header: bytes, path: Path) -> None:
+    if header[: len(MAGIC)] == MAGIC:
+        try:
+            check_header(header)
+        except XdfFormatError as error:
+            raise type(error)(f"{path}: {error}") from error
+        return
+    looks_like = describe_foreign(path)
+    if header.startswith(LEGACY_MAGIC):
+        raise XdfFormatError(
+            f"{path}: this is {looks_like}, another format with the same suffix, which this reader does not read. "
+            "Convert it with the product that wrote it, or export it as text"
+        )
+    if looks_like == OWN:
+        looks_like = "another file than a moment ago"
+    raise XdfFormatError(f"{path}: this is not an .xdf file of this package; it looks like {looks_like}")
+
+
+def _read_slots(fd: int) -> tuple[Commit | None, bool]:
+    """The later of the commits in the two slots, and whether a slot holds something else than a commit."""
+    last, damaged = None, False
+    for number, offset in enumerate(SLOT_OFFSETS):
+        raw = read_exactly(fd, offset, COMMIT_SIZE)
+        commit = unpack_commit(raw)
+        if commit is None or commit.slot != number:
+            damaged = damaged or any(raw)
+        elif last is None or commit.sequence > last.sequence:
+            last = commit
+    return last, damaged
+
+
+def _commit_at_end(fd: int, path: Path, size: int, good: Commit | None, damaged: bool) -> tuple[Commit, bool]:
+    """Decide by the copy that closes the file, when a slot is torn or none was written.
+
+    The copy is safely on disk before its slot is touched. So a torn slot with a copy one commit ahead means that this
+    commit is complete; a copy of the good slot's commit means that the damaged slot is the older one. With neither,
+    committed rows could be missing from what the good slot shows, and that must not pass in silence.
+    """
+    at_end = None
+    if size >= HEADER_SIZE + COMMIT_SIZE:
+        at_end = unpack_commit(read_exactly(fd, size - COMMIT_SIZE, COMMIT_SIZE))
+    if at_end is not None and at_end.file_length == size:
+        if good is None and not damaged:
+            return at_end, False
+        if good is not None and at_end.sequence == good.sequence + 1:
+            return at_end, False
+        if good is not None and at_end == good:
+            return good, True
+    if good is None and not damaged:
+        raise XdfFormatError(f"{path}: the file has no commit: it was cut short, or its writer never finished")
+    raise XdfFormatError(
+        f"{path}: a commit record in the header is damaged, and the end of the file does not tell which is the last"
+    )
