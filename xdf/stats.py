@@ -10,6 +10,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+# Running sums of a block; the number is part of the arithmetic that rxcore's kernels share.
+LANES = 64
+
 Moments = tuple[Counts, Floats, Floats]
 """Valid rows, means and centred sums of squares, one of each per block."""
 
@@ -77,33 +80,53 @@ def counts_only(n_valid: int, n_missing: int) -> ColumnStatistics:
 def of_values(values: npt.NDArray[np.generic], base: int, n_missing: int) -> ColumnStatistics:
     """Statistics of numbers without missing rows; a NaN is taken out and counted as missing.
 
-    The mean and the centred sum of squares are computed from the numbers before ``base`` is added, where integers are
-    small and exact, in two passes, each corrected by what rounding left over.
+    Two passes, each corrected by what rounding left over. The arithmetic is that of a pass over the data in rxcore
+    (``rxcore/kernels/moments.py``), operation by operation, so that a summary has the same bits whether it reads the
+    footer or the data. A change here is a change there.
     """
+    numbers = as_numbers(values, base)
     if values.dtype.kind == "f":
-        absent = np.isnan(values)
+        absent = np.isnan(numbers)
         if (n_absent := int(np.count_nonzero(absent))) > 0:
-            values = values[~absent]
+            numbers = numbers[~absent]
             n_missing += n_absent
-    n_valid = len(values)
+    n_valid = len(numbers)
     if n_valid == 0:
         return ColumnStatistics(0, n_missing, math.nan, math.nan, math.nan, 0.0)
-    lowest, highest = values.min(), values.max()
+    lowest, highest = float(numbers.min()), float(numbers.max())
     with np.errstate(all="ignore"):  # infinities give NaN in the spread, which is what they mean
-        numbers = values.astype(np.float64)
-        first_mean = float(numbers.sum()) / n_valid
-        numbers -= first_mean
-        left_over = float(numbers.sum())
-        np.multiply(numbers, numbers, out=numbers)
-        squares = float(numbers.sum()) - left_over * (left_over / n_valid)
-    mean = first_mean if math.isinf(first_mean) else first_mean + left_over / n_valid
-    if values.dtype.kind != "f":
-        return ColumnStatistics(
-            n_valid, n_missing, float(int(lowest) + base), float(int(highest) + base), mean + base, max(squares, 0.0)
-        )
-    return ColumnStatistics(
-        n_valid, n_missing, float(lowest), float(highest), mean, squares if math.isnan(squares) else max(squares, 0.0)
-    )
+        first_mean = sum_in_lanes(numbers) / n_valid
+        differences = numbers - first_mean
+        left_over = sum_in_lanes(differences)
+        squares = sum_in_lanes(np.multiply(differences, differences, out=differences))
+        squares -= left_over * (left_over / n_valid)
+        mean = first_mean if math.isinf(first_mean) else first_mean + left_over / n_valid
+    return ColumnStatistics(n_valid, n_missing, lowest, highest, float(mean), 0.0 if squares < 0.0 else float(squares))
+
+
+def as_numbers(values: npt.NDArray[np.generic], base: int) -> Floats:
+    """Stored numbers plus their base as float64, each rounded once."""
+    if values.dtype.kind == "f" or base == 0:
+        return values.astype(np.float64)
+    if abs(base) < 2**52 and values.dtype.itemsize < 8:
+        return values.astype(np.float64) + float(base)
+    if values.dtype == np.uint64 or base >= 2**63:
+        return (values.astype(np.uint64) + np.uint64(base % 2**64)).astype(np.float64)
+    return (values.astype(np.int64) + np.int64(base)).astype(np.float64)
+
+
+def sum_in_lanes(numbers: Floats) -> np.float64:
+    """The sum in the order of the kernels: number i goes to lane i % LANES, the lanes are folded in halves."""
+    whole = len(numbers) - len(numbers) % LANES
+    # Reducing the slow axis adds row by row, which is what a kernel does lane by lane.
+    lanes = np.add.reduce(numbers[:whole].reshape(-1, LANES), axis=0, initial=0.0)
+    lanes[: len(numbers) - whole] += numbers[whole:]
+    half = LANES // 2
+    while half:
+        lanes[:half] += lanes[half : 2 * half]
+        half //= 2
+    total: np.float64 = lanes[0]
+    return total
 
 
 def merge_blocks(n_valid: Counts, means: Floats, squares: Floats) -> tuple[int, float, float]:

@@ -1,7 +1,7 @@
 """Count, weights, mean, centred sum of squares, minimum and maximum of numbers, by cell.
 
-Within a tile the corrected two-pass formula; tiles and blocks are joined by the pairwise formula of Chan, Golub and
-LeVeque, "Updating formulae and a pairwise algorithm for computing sample variances" (1979).
+Within a block the corrected two-pass formula; blocks are joined by the pairwise formula of Chan, Golub and LeVeque,
+"Updating formulae and a pairwise algorithm for computing sample variances" (1979).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from rxcore.kernels.tiles import TILE, load
 
 COUNT, WEIGHT, SQUARED_WEIGHT, MEAN, SQUARES, MINIMUM, MAXIMUM, MISSING, MISSING_WEIGHT = range(9)
 FIELDS = 9
+
+# Running sums of a block: number i of those that are there goes to lane i % LANES.
+LANES = 64
 
 
 @kernel
@@ -56,51 +59,111 @@ def merge(left, right):  # type: ignore[no-untyped-def]
 
 
 @kernel
-def _plain_tile(values, count, part):  # type: ignore[no-untyped-def]
-    """Moments of unweighted numbers that are all there. Four running sums, because one would wait for itself."""
-    a = b = c = d = 0.0
-    low = np.inf
-    high = -np.inf
-    whole = count - count % 4
-    for i in range(0, whole, 4):
-        a += values[i]
-        b += values[i + 1]
-        c += values[i + 2]
-        d += values[i + 3]
-    for i in range(whole, count):
-        a += values[i]
+def _all_present(row):  # type: ignore[no-untyped-def]
+    """Whether a whole tile of numbers is there."""
+    missing = 0
+    for i in range(TILE):
+        missing += row[i] != row[i]
+    return missing == 0
+
+
+@kernel
+def _stage(values, count, staged, waiting):  # type: ignore[no-untyped-def]
+    """Put the numbers that are there behind those that wait; returns how many wait then."""
     for i in range(count):
-        # Written as selections, which compile to vector instructions; min() and max() would keep NaN in mind.
-        low = min(low, values[i])
-        high = max(high, values[i])
-    mean = ((a + b) + (c + d)) / count
-    a = b = c = d = 0.0
-    p = q = r = s = 0.0
-    for i in range(0, whole, 4):
-        e = values[i] - mean
-        f = values[i + 1] - mean
-        g = values[i + 2] - mean
-        h = values[i + 3] - mean
-        a += e
-        b += f
-        c += g
-        d += h
-        p += e * e
-        q += f * f
-        r += g * g
-        s += h * h
-    for i in range(whole, count):
-        e = values[i] - mean
-        a += e
-        p += e * e
-    rest = (a + b) + (c + d)
-    part[COUNT] = count
-    part[WEIGHT] = count
-    part[SQUARED_WEIGHT] = count
-    part[MEAN] = mean + rest / count
-    part[SQUARES] = ((p + q) + (r + s)) - rest * rest / count
-    part[MINIMUM] = low
-    part[MAXIMUM] = high
+        staged[waiting] = values[i]
+        waiting += values[i] == values[i]
+    return waiting
+
+
+@kernel
+def _fold(staged, waiting, first_mean, lanes, low, high):  # type: ignore[no-untyped-def]
+    """Add whole groups of LANES staged numbers to the lanes, and move the rest to the front; returns their count.
+
+    ``lanes[0]`` sums the differences from ``first_mean``, ``lanes[1]`` their squares.
+    """
+    whole = waiting - waiting % LANES
+    for group in range(0, whole, LANES):
+        # Lane by lane there is nothing to wait for, so this compiles to vector instructions, in a fixed order.
+        for k in range(LANES):
+            value = staged[group + k]
+            difference = value - first_mean
+            lanes[0, k] += difference
+            lanes[1, k] += difference * difference
+            low[k] = min(low[k], value)
+            high[k] = max(high[k], value)
+    for i in range(whole, waiting):
+        staged[i - whole] = staged[i]
+    return waiting - whole
+
+
+@kernel
+def _close(staged, waiting, first_mean, lanes, low, high):  # type: ignore[no-untyped-def]
+    """Add the numbers that still wait, one to a lane, and fold the lanes in halves into lane 0."""
+    for k in range(waiting):
+        difference = staged[k] - first_mean
+        lanes[0, k] += difference
+        lanes[1, k] += difference * difference
+        low[k] = min(low[k], staged[k])
+        high[k] = max(high[k], staged[k])
+    half = LANES // 2
+    while half:
+        for k in range(half):
+            lanes[0, k] += lanes[0, k + half]
+            lanes[1, k] += lanes[1, k + half]
+            low[k] = min(low[k], low[k + half])
+            high[k] = max(high[k], high[k + half])
+        half //= 2
+
+
+@kernel
+def plain_moments(columns, variables, lookup, n_rows, numbers, tables):  # type: ignore[no-untyped-def]
+    """Moments of unweighted numbers, each one variable, in two sweeps over the block.
+
+    This is the arithmetic that the statistics in a file's footer use too (``xdf/stats.py``), operation by operation, so
+    that a summary has the same bits whether it reads the footer or the data. A change here is a change there.
+    """
+    n_numbers = numbers.shape[0]
+    tile = np.empty((variables.shape[0], TILE))
+    staged = np.empty((n_numbers, TILE + LANES))
+    lanes = np.zeros((n_numbers, 2, LANES))
+    low = np.full((n_numbers, LANES), np.inf)
+    high = np.full((n_numbers, LANES), -np.inf)
+    first_mean = np.zeros(n_numbers)
+    present = np.zeros(n_numbers, np.int64)
+    for sweep in range(2):
+        lanes[:] = 0.0
+        waiting = np.zeros(n_numbers, np.int64)
+        for start in range(0, n_rows, TILE):
+            count = min(TILE, n_rows - start)
+            load(columns, variables, lookup, start, count, tile)
+            for k in range(n_numbers):
+                row = tile[numbers[k]]
+                if waiting[k] == 0 and count == TILE and _all_present(row):
+                    _fold(row, TILE, first_mean[k], lanes[k], low[k], high[k])
+                    present[k] += TILE * (1 - sweep)
+                    continue
+                before = waiting[k]
+                waiting[k] = _stage(row, count, staged[k], before)
+                present[k] += (waiting[k] - before) * (1 - sweep)
+                waiting[k] = _fold(staged[k], waiting[k], first_mean[k], lanes[k], low[k], high[k])
+        for k in range(n_numbers):
+            _close(staged[k], waiting[k], first_mean[k], lanes[k], low[k], high[k])
+            if sweep == 0 and present[k]:
+                first_mean[k] = lanes[k, 0, 0] / present[k]
+    for k in range(n_numbers):
+        part = tables[k]
+        n = np.float64(present[k])
+        part[MISSING] = part[MISSING_WEIGHT] = n_rows - present[k]
+        if present[k] == 0:
+            continue
+        part[COUNT] = part[WEIGHT] = part[SQUARED_WEIGHT] = n
+        rest = lanes[k, 0, 0]
+        part[MEAN] = first_mean[k] if np.isinf(first_mean[k]) else first_mean[k] + rest / n
+        squares = lanes[k, 1, 0] - rest * (rest / n)
+        part[SQUARES] = max(squares, 0.0)
+        part[MINIMUM] = low[k, 0]
+        part[MAXIMUM] = high[k, 0]
 
 
 @kernel
@@ -161,9 +224,9 @@ def find_cells(tile, factors, strides, count, last, cells):  # type: ignore[no-u
 
 @kernel
 def add_item(  # type: ignore[no-untyped-def]
-    tile, weights, use, count, plain, weighted, numbers, factors, strides, table, values, kept_weights, cells, part
+    tile, weights, use, count, numbers, factors, strides, table, values, kept_weights, cells, part
 ):  # fmt: skip
-    """Add one tile to the table of one item. ``plain``: every row is used, with weight 1."""
+    """Add one tile to the table of one item."""
     find_cells(tile, factors, strides, count, table.shape[0] - 1, cells)
     if numbers[0] < 0:
         for i in range(count):
@@ -174,40 +237,29 @@ def add_item(  # type: ignore[no-untyped-def]
                 row[SQUARED_WEIGHT] += weights[i] * weights[i]
         return
     kept = 0
-    if plain and factors.shape[0] == 0 and numbers[1] < 0:
-        source = tile[numbers[0]]
-        for i in range(count):
-            values[kept] = source[i]
-            kept += source[i] == source[i]
-        table[0, MISSING] += count - kept
-        table[0, MISSING_WEIGHT] += count - kept
-    else:
-        for i in range(count):
-            value = 1.0
-            j = 0
-            while numbers[j] >= 0:
-                value *= tile[numbers[j], i]
-                j += 1
-            if not use[i]:
-                continue
-            if value == value:
-                values[kept] = value
-                kept_weights[kept] = weights[i]
-                cells[kept] = cells[i]
-                kept += 1
-            else:
-                table[cells[i], MISSING] += 1.0
-                table[cells[i], MISSING_WEIGHT] += weights[i]
+    for i in range(count):
+        value = 1.0
+        j = 0
+        while numbers[j] >= 0:
+            value *= tile[numbers[j], i]
+            j += 1
+        if not use[i]:
+            continue
+        if value == value:
+            values[kept] = value
+            kept_weights[kept] = weights[i]
+            cells[kept] = cells[i]
+            kept += 1
+        else:
+            table[cells[i], MISSING] += 1.0
+            table[cells[i], MISSING_WEIGHT] += weights[i]
     if kept == 0:
         return
     if factors.shape[0]:
         _add_by_cell(values, kept_weights, cells, kept, table)
         return
     clear(part)
-    if weighted:
-        _weighted_tile(values, kept_weights, kept, part[0])
-    else:
-        _plain_tile(values, kept, part[0])
+    _weighted_tile(values, kept_weights, kept, part[0])
     join(table[0], part[0])
 
 
@@ -219,8 +271,9 @@ def moments(  # type: ignore[no-untyped-def]
     """Fold one block into an empty ``table``.
 
     Item k summarises the product of variables (``item_number[k]``, -1 ends; none at all counts rows only) within the
-    cells of the factors ``cell_first[k] .. cell_first[k + 1]``; its rows of the table start at ``item_offsets[k]``, the
-    last of them for rows whose cell is missing. ``listwise``: a row with anything missing is left out of every item.
+    cells of the factors ``cell_first[k] .. cell_first[k + 1]``; its rows of the table are ``item_offsets[k, 0] ..
+    item_offsets[k, 1]``, the last of them for rows whose cell is missing. ``listwise``: a row with anything missing is
+    left out of every item.
     ``dropped``: rows left out for that, rows without a weight above zero, rows with a negative weight, rows with a
     fractional weight.
     """
@@ -232,7 +285,6 @@ def moments(  # type: ignore[no-untyped-def]
     values = np.empty(TILE)
     kept_weights = np.empty(TILE)
     cells = np.empty(TILE, np.int64)
-    plain = weight_variable < 0 and not listwise
     part = np.empty((1, FIELDS))
     for start in range(0, n_rows, TILE):
         count = min(TILE, n_rows - start)
@@ -257,7 +309,7 @@ def moments(  # type: ignore[no-untyped-def]
                 use[i] &= complete
         for k in range(n_items):
             add_item(
-                tile, weights, use, count, plain, weight_variable >= 0, item_number[k],
+                tile, weights, use, count, item_number[k],
                 cell_factors[cell_first[k] : cell_first[k + 1]], cell_strides[cell_first[k] : cell_first[k + 1]],
-                table[item_offsets[k] : item_offsets[k + 1]], values, kept_weights, cells, part,
+                table[item_offsets[k, 0] : item_offsets[k, 1]], values, kept_weights, cells, part,
             )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from rxcore.blocks import Block
 from rxcore.kernels import moments as kernels
-from rxcore.variables import Floats, Ints, VariableSet
+from rxcore.variables import BoundBlock, Floats, Ints, VariableSet
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +74,48 @@ class Moments:
 
     def update(self, state: MomentsState, block: Block) -> MomentsState:
         bound = self.variables.bind(block)
-        most = max((len(item.numbers) for item in self.items), default=0)
-        item_number = np.full((len(self.items), most + 1), -1, np.int64)
+        fresh = np.empty_like(state.table)
+        kernels.clear(fresh)
+        plain = [k for k, item in enumerate(self.items) if self._is_plain(item)]
+        if plain:
+            self._update_plain(plain, bound, fresh)
+        if len(plain) < len(self.items) or self.weight >= 0 or self.listwise:
+            self._update_others([k for k in range(len(self.items)) if k not in plain], bound, fresh, state.counts[1:])
+        kernels.merge(state.table, fresh)
+        state.counts[0] += block.n_rows
+        return state
+
+    def _is_plain(self, item: MomentsItem) -> bool:
+        return len(item.numbers) == 1 and not item.factors and self.weight < 0 and not self.listwise
+
+    def _update_plain(self, places: list[int], bound: BoundBlock, fresh: Floats) -> None:
+        wanted = np.array([self.items[k].numbers[0] for k in places], np.int64)
+        rows = np.zeros((len(places), kernels.FIELDS))
+        kernels.clear(rows)
+        kernels.plain_moments(
+            bound.columns, bound.variables[wanted], bound.lookup, bound.n_rows, np.arange(len(places)), rows
+        )
+        fresh[self._offsets[places]] = rows
+
+    def _update_others(self, places: list[int], bound: BoundBlock, fresh: Floats, dropped: Ints) -> None:
+        items = [self.items[k] for k in places]
+        most = max((len(item.numbers) for item in items), default=0)
+        item_number = np.full((len(items), most + 1), -1, np.int64)
         factors: list[int] = []
         strides: list[int] = []
         first = [0]
-        for k, item in enumerate(self.items):
+        for k, item in enumerate(items):
             item_number[k, : len(item.numbers)] = item.numbers
             factors += item.factors
             shape = self._shape(item)
             strides += list(itertools.accumulate([1, *shape[:-1]], lambda a, b: a * b)) if shape else []
             first.append(len(factors))
-        fresh = np.empty_like(state.table)
-        kernels.clear(fresh)
+        offsets = self._offsets
         kernels.moments(
             bound.columns, bound.variables, bound.lookup, bound.n_rows, self.weight, self.listwise,
             item_number, np.array(factors, np.int64), np.array(first, np.int64), np.array(strides, np.int64),
-            self._offsets, fresh, state.counts[1:],
+            np.array([(offsets[k], offsets[k + 1]) for k in places], np.int64).reshape(-1, 2), fresh, dropped,
         )  # fmt: skip
-        kernels.merge(state.table, fresh)
-        state.counts[0] += block.n_rows
-        return state
 
     def merge(self, left: MomentsState, right: MomentsState) -> MomentsState:
         kernels.merge(left.table, right.table)

@@ -81,9 +81,12 @@ def _interruptible() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_interruptible")
-@pytest.mark.parametrize("blocks_per_partition", [1, 20])
-def test_an_interrupt_stops_all_threads_and_reaches_the_caller(blocks_per_partition: int) -> None:
-    table = example_table(400)
+@pytest.mark.parametrize("blocks_per_partition", [1, 100])
+@pytest.mark.parametrize("other", ["numpy", "polars"])
+def test_an_interrupt_stops_all_threads_and_reaches_the_caller(blocks_per_partition: int, other: str) -> None:
+    # Beside polars, which handles interrupts in its own way, a wait without a limit does not see them.
+    pytest.importorskip(other)
+    table = example_table(2000)
     source = TableSource.cut(table, 1, blocks_per_partition=blocks_per_partition, pauses=Pauses(0.004))
     folded: list[int] = []
     main = threading.main_thread().ident
@@ -99,7 +102,7 @@ def test_an_interrupt_stops_all_threads_and_reaches_the_caller(blocks_per_partit
         LocalContext(4).run_pass(source.partitions(["x"]), ExampleMoments(), sink, "interrupted")
     assert pass_threads() == []
     count = len(folded)
-    assert count < 100
+    assert count < 1000
     time.sleep(0.02)
     assert len(folded) == count
 
