@@ -49,6 +49,7 @@ _OPTIONS: dict[str, _Option] = {
     "useSparseCube": _Option(False, (bool,), "leave out empty cells"),
     "rowsPerBlock": _Option(500_000, (int,), "rows of a block where the source has no blocks of its own"),
     "memoryBudget": _Option(_default_budget(), (int,), "bytes for blocks in flight, states and caches"),
+    "footerStatistics": _Option(True, (bool,), "answer from the statistics that .xdf files keep, without a pass"),
     "missingIntegers": _Option("nullable", (str,), "'nullable' or 'sentinel' (-2147483648, as revoscalepy)"),
     "defaultDecimalColType": _Option("numeric", (str,), "'numeric' or 'float32' for decimals read from text"),
     "defaultMissingColType": _Option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import threading
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from xdf.codecs import decode_array, decode_column, decode_frame
@@ -190,6 +192,15 @@ class XdfFile:
         """Statistics of a column in one block, from the footer: no data is read."""
         self._check_block(number)
         return self._index.block_statistics(number, self._select([column])[0][1])
+
+    def statistics_of_blocks(self, column: str) -> dict[str, npt.NDArray[np.float64]]:
+        """Statistics of a column in every block, from the footer: an array over blocks for each of them.
+
+        The names are those of :class:`ColumnStatistics`.
+        """
+        position = self._select([column])[0][1]
+        names = (field.name for field in dataclasses.fields(ColumnStatistics))
+        return {name: self._index.cells[name][:, position].astype(np.float64) for name in names}
 
     def block_nbytes(self, columns: Sequence[str] | None = None) -> int:
         """The most bytes of memory that :meth:`read_block` of these columns takes: stored and decoded ones together."""

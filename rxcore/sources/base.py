@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+import numpy.typing as npt
+
 from rxcore.blocks import Block
 from xdf.schema import Schema
 
@@ -77,5 +80,18 @@ class Source(Protocol):
     def block_nbytes(self, columns: Sequence[str]) -> int:
         """The most bytes that one block of these columns takes in memory, decoding included; an honest upper
         estimate.
+        """
+        ...
+
+
+@runtime_checkable
+class KnowsStatistics(Protocol):
+    """A source that keeps statistics of its blocks, so that some passes need not run."""
+
+    def block_statistics(self, column: str) -> dict[str, npt.NDArray[np.float64]] | None:
+        """Statistics of a numeric column, an array over blocks each, None where they are not kept.
+
+        ``n_valid``, ``n_missing``, ``minimum``, ``maximum``, ``mean``, ``centered_squares``: to the bit what
+        ``rxcore.updaters.moments`` finds in each block.
         """
         ...

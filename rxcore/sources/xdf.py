@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 import xdf
@@ -148,3 +150,9 @@ class XdfSource:
     def block_nbytes(self, columns: Sequence[str]) -> int:
         """The most bytes that one block of these columns takes while it is read."""
         return self._file.block_nbytes(list(columns) or list(self.schema.names[:1]))
+
+    def block_statistics(self, column: str) -> dict[str, npt.NDArray[np.float64]] | None:
+        """Statistics of a numeric column by block, from the footer: no data are read."""
+        if not self.schema.field(column).is_numeric:
+            return None
+        return self._file.statistics_of_blocks(column)

@@ -63,12 +63,13 @@ class Moments:
         return [len(self.variables.variables[v].levels) for v in item.factors]
 
     @property
-    def _offsets(self) -> Ints:
+    def item_offsets(self) -> Ints:
+        """Where the rows of each item start in the table, and where the last one's end."""
         sizes = [int(np.prod(self._shape(item), dtype=np.int64)) + 1 for item in self.items]
         return np.fromiter(itertools.accumulate([0, *sizes]), np.int64)
 
     def init(self) -> MomentsState:
-        table = np.empty((int(self._offsets[-1]), kernels.FIELDS))
+        table = np.empty((int(self.item_offsets[-1]), kernels.FIELDS))
         kernels.clear(table)
         return MomentsState(table, np.zeros(5, np.int64))
 
@@ -76,7 +77,7 @@ class Moments:
         bound = self.variables.bind(block)
         fresh = np.empty_like(state.table)
         kernels.clear(fresh)
-        plain = [k for k, item in enumerate(self.items) if self._is_plain(item)]
+        plain = [k for k, item in enumerate(self.items) if self.is_plain(item)]
         if plain:
             self._update_plain(plain, bound, fresh)
         if len(plain) < len(self.items) or self.weight >= 0 or self.listwise:
@@ -85,7 +86,8 @@ class Moments:
         state.counts[0] += block.n_rows
         return state
 
-    def _is_plain(self, item: MomentsItem) -> bool:
+    def is_plain(self, item: MomentsItem) -> bool:
+        """Whether it summarizes one variable over all of its rows, unweighted."""
         return len(item.numbers) == 1 and not item.factors and self.weight < 0 and not self.listwise
 
     def _update_plain(self, places: list[int], bound: BoundBlock, fresh: Floats) -> None:
@@ -95,7 +97,7 @@ class Moments:
         kernels.plain_moments(
             bound.columns, bound.variables[wanted], bound.lookup, bound.n_rows, np.arange(len(places)), rows
         )
-        fresh[self._offsets[places]] = rows
+        fresh[self.item_offsets[places]] = rows
 
     def _update_others(self, places: list[int], bound: BoundBlock, fresh: Floats, dropped: Ints) -> None:
         items = [self.items[k] for k in places]
@@ -110,7 +112,7 @@ class Moments:
             shape = self._shape(item)
             strides += list(itertools.accumulate([1, *shape[:-1]], lambda a, b: a * b)) if shape else []
             first.append(len(factors))
-        offsets = self._offsets
+        offsets = self.item_offsets
         kernels.moments(
             bound.columns, bound.variables, bound.lookup, bound.n_rows, self.weight, self.listwise,
             item_number, np.array(factors, np.int64), np.array(first, np.int64), np.array(strides, np.int64),
@@ -123,9 +125,9 @@ class Moments:
         return left
 
     def finalize(self, state: MomentsState) -> MomentsResult:
-        offsets = self._offsets
+        offsets = self.item_offsets
         tables = tuple(state.table[a:b].copy() for a, b in itertools.pairwise(offsets))
         return MomentsResult(tables, *(int(count) for count in state.counts))
 
     def state_nbytes(self) -> int:
-        return 8 * (int(self._offsets[-1]) * kernels.FIELDS + 5)
+        return 8 * (int(self.item_offsets[-1]) * kernels.FIELDS + 5)
