@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TypeVar
 
+# numba's matrix products run on SciPy's BLAS, and a limit reaches only libraries that are loaded.
+import scipy.linalg.cython_blas  # noqa: F401
 from threadpoolctl import OpenBLASController, threadpool_limits
 
 from rxcore.contexts.merge_tree import PassTree

@@ -38,7 +38,6 @@ from rxcore.testing.examples import MergeRecorder, MergeShape, Pauses, TableSour
 from rxcore.testing.laws import LawBook, LawBroken, require
 from rxcore.updaters.base import AnyUpdater
 
-COLUMNS = tuple(example_table(1).column_names)
 ARRANGEMENTS: tuple[dict[str, Any], ...] = ({"blocks_per_partition": 1}, {"blocks_per_partition": 3}, {"stream": True})
 
 
@@ -124,7 +123,13 @@ def _tree(items: Sequence[Any], updater: AnyUpdater) -> Any:
 def _run(
     context: ComputeContext, source: TableSource, updater: AnyUpdater, sink: Callable[[Event], None] = ignore
 ) -> Any:
-    return context.run_pass(source.partitions(COLUMNS), updater, sink, "law")
+    return context.run_pass(_parts(source, updater), updater, sink, "law")
+
+
+def _parts(source: TableSource, *updaters: AnyUpdater) -> Sequence[Partition]:
+    """Partitions with the columns that these updaters read, and the number of each row."""
+    names = dict.fromkeys(("row", *(name for updater in updaters for name in updater.columns)))
+    return source.partitions(tuple(names))
 
 
 @CONTEXT_LAWS.law
@@ -143,7 +148,7 @@ def merges_in_the_documented_tree(case: ContextCase) -> None:
     for layout, source in example_layouts().items():
         recorder = MergeRecorder()
         got: MergeShape = _run(case.make(), source, recorder)
-        expected = documented_tree(source.partitions(COLUMNS), recorder)
+        expected = documented_tree(_parts(source, recorder), recorder)
         require(got == expected, f"{layout}: what happened is {_cut(got)}, documented is {_cut(expected)}")
 
 
@@ -180,7 +185,7 @@ def events_tell_the_pass(case: ContextCase) -> None:
     for layout, source in (example_layouts() | empty_layouts()).items():
         events: list[Event] = []
         _run(case.make(), source, case.updaters[0], events.append)
-        known = all(part.n_rows is not None for part in source.partitions(COLUMNS))
+        known = all(part.n_rows is not None for part in _parts(source, case.updaters[0]))
         n_rows = source.table.num_rows
         wrong = _wrong_events(events, n_rows, n_rows if known else None)
         require(wrong is None, f"{layout}: {wrong}")
@@ -212,7 +217,7 @@ def errors_come_out(case: ContextCase) -> None:
     """
     for settings in ARRANGEMENTS:
         source = TableSource.cut(example_table(160), 7, n_files=2, **settings)
-        parts = source.partitions(COLUMNS)
+        parts = _parts(source, case.updaters[0])
         broken = [parts[0], FailingPartition.around(parts[1], at_block=2), *parts[2:]]
         where = f"{settings}: "
         _require_error(case, parts, FailsAtRow(77), where + "update fails in the middle")
@@ -256,7 +261,7 @@ def work_stops_with_an_error(case: ContextCase) -> None:
     source = TableSource.cut(example_table(280), 1, blocks_per_partition=70, pauses=Pauses(0.002))
     before = set(threading.enumerate())
     reads: list[float] = []
-    parts = [_ReadsNoted(part, reads) for part in source.partitions(COLUMNS)]
+    parts = [_ReadsNoted(part, reads) for part in _parts(source, case.updaters[0])]
     parts[1] = _ReadsNoted(FailingPartition.around(parts[1].inner, at_block=3), reads)
     with suppress(LookupError, RxError):
         case.make().run_pass(parts, case.updaters[0], ignore, "law")
@@ -302,7 +307,7 @@ def blocks_in_flight_are_bounded(case: ContextCase) -> None:
         context = case.make()
         counter = CountsLiveBlocks()
         source = TableSource.cut(example_table(160), 4, n_files=2, pauses=Pauses(0.0005), **settings)
-        parts = [counter.around(part) for part in source.partitions(COLUMNS)]
+        parts = [counter.around(part) for part in _parts(source, case.updaters[0])]
         context.run_pass(parts, case.updaters[0], ignore, "law")
         seen = f"{settings}: {counter.most} blocks lived at once, n_workers is {context.n_workers}"
         require(counter.most <= context.n_workers, seen)

@@ -1,4 +1,6 @@
-"""The laws hold for every updater, source and context of the package."""
+"""The laws hold for every updater, source and context of the package: those of the tables in ``registry_*.py``, which
+may leave none out.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from laws_registry import CONTEXTS, SOURCES, UPDATERS
+from registry_contexts import CONTEXTS
+from registry_sources import SOURCES
+from registry_updaters import UPDATERS
 
 import rxcore.contexts
 import rxcore.sources
