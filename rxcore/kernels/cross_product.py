@@ -52,36 +52,66 @@ def weigh(tile, weight_variable, count, n_variables, weights, counts):  # type: 
 
 
 @kernel
-def add_tile(  # type: ignore[no-untyped-def]
-    numbers, cells, weights, count, multipliers, n_cells, cell_offsets, pair_offsets, sums
-):  # fmt: skip
-    """Add one tile to ``sums``; layout as in the module's docstring."""
-    width = numbers.shape[1]
-    n_terms = n_cells.shape[0]
-    if width > DENSE_NUMBERS:
-        weighted = np.empty((count, width))
+def add_products(left, right, count):  # type: ignore[no-untyped-def]
+    """Sum of left * right over a tile. Four running sums, because one would wait for itself."""
+    a = b = c = d = 0.0
+    whole = count - count % 4
+    for i in range(0, whole, 4):
+        a += left[i] * right[i]
+        b += left[i + 1] * right[i + 1]
+        c += left[i + 2] * right[i + 2]
+        d += left[i + 3] * right[i + 3]
+    for i in range(whole, count):
+        a += left[i] * right[i]
+    return (a + b) + (c + d)
+
+
+@kernel
+def add_numbers(numbers, weights, count, scaled, sums):  # type: ignore[no-untyped-def]
+    """Add numbers by numbers of one tile."""
+    width = numbers.shape[0]
+    for a in range(width):
         for i in range(count):
-            for b in range(width):
-                weighted[i, b] = weights[i] * numbers[i, b]
-        product = np.dot(weighted.T, numbers[:count])
+            scaled[a, i] = weights[i] * numbers[a, i]
+    if width > DENSE_NUMBERS:
+        for a in range(width):
+            for i in range(count, TILE):
+                scaled[a, i] = 0.0
+                numbers[a, i] = 0.0
+        product = np.dot(scaled, numbers.T)
         for a in range(width):
             for b in range(a + 1):
                 sums[a * width + b] += product[a, b]
-    else:
-        for i in range(count):
-            weight = weights[i]
-            for a in range(width):
-                scaled = weight * numbers[i, a]
-                for b in range(a + 1):
-                    sums[a * width + b] += scaled * numbers[i, b]
+        return
+    for a in range(width):
+        for b in range(a + 1):
+            sums[a * width + b] += add_products(scaled[a], numbers[b], count)
+
+
+@kernel
+def add_tile(  # type: ignore[no-untyped-def]
+    numbers, cells, weights, count, multipliers, n_cells, cell_offsets, pair_offsets, scaled, product, places, sums
+):  # fmt: skip
+    """Add one tile to ``sums``; layout as in the module's docstring. ``scaled``, ``product``
+    and ``places`` are room to work in.
+    """
+    width = numbers.shape[0]
+    n_terms = n_cells.shape[0]
+    add_numbers(numbers, weights, count, scaled, sums)
     for t in range(n_terms):
         offset = cell_offsets[t]
         by = multipliers[t]
         for i in range(count):
-            scaled = weights[i] * numbers[i, by]
-            place = offset + cells[t, i] * width
-            for b in range(width):
-                sums[place + b] += scaled * numbers[i, b]
+            places[i] = offset + cells[t, i] * width
+        for b in range(width):
+            if by == 0:
+                part = scaled[b]
+            else:
+                part = product
+                for i in range(count):
+                    part[i] = scaled[by, i] * numbers[b, i]
+            for i in range(count):
+                sums[places[i] + b] += part[i]
     pair = 0
     for s in range(n_terms):
         for t in range(s + 1, n_terms):
@@ -90,11 +120,13 @@ def add_tile(  # type: ignore[no-untyped-def]
             if offset < 0:
                 continue
             size = n_cells[t]
-            by_s = multipliers[s]
-            by_t = multipliers[t]
+            part = scaled[multipliers[s]]
+            if multipliers[t] > 0:
+                part = product
+                for i in range(count):
+                    part[i] = scaled[multipliers[s], i] * numbers[multipliers[t], i]
             for i in range(count):
-                scaled = weights[i] * numbers[i, by_s] * numbers[i, by_t]
-                sums[offset + cells[s, i] * size + cells[t, i]] += scaled
+                sums[offset + cells[s, i] * size + cells[t, i]] += part[i]
 
 
 @kernel
@@ -124,7 +156,10 @@ def cross_product(  # type: ignore[no-untyped-def]
     tile = np.empty((n_variables, TILE))
     rows = np.empty(TILE, np.int64)
     weights = np.empty(TILE)
-    numbers = np.empty((TILE, number_first.shape[0]))
+    numbers = np.empty((number_first.shape[0], TILE))
+    scaled = np.empty((number_first.shape[0], TILE))
+    product = np.empty(TILE)
+    places = np.empty(TILE, np.int64)
     cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
     for start in range(0, n_rows, TILE):
         count = min(TILE, n_rows - start)
@@ -135,6 +170,19 @@ def cross_product(  # type: ignore[no-untyped-def]
         counts[N_VALID] += kept
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
-        add_tile(numbers, cells, weights, kept, multipliers, n_cells, cell_offsets, pair_offsets, part)
+        add_tile(
+            numbers,
+            cells,
+            weights,
+            kept,
+            multipliers,
+            n_cells,
+            cell_offsets,
+            pair_offsets,
+            scaled,
+            product,
+            places,
+            part,
+        )
         if (start // TILE + 1) % flush == 0 or start + TILE >= n_rows:
             move(part, sums)

@@ -16,6 +16,7 @@ from rxcore.kernels.cross_product import (
     N_OTHER_RESPONSE,
     N_SATURATED,
     N_VALID,
+    add_products,
     add_tile,
     flush_interval,
     move,
@@ -34,17 +35,17 @@ _SATURATED = 12.0
 @kernel
 def predictor_tile(numbers, cells, count, multipliers, beta, beta_offsets, eta):  # type: ignore[no-untyped-def]
     """eta[row] = linear predictor of the rows of a tile."""
-    width = numbers.shape[1]
     for i in range(count):
-        total = 0.0
-        for b in range(width):
-            total += beta[b] * numbers[i, b]
-        eta[i] = total
+        eta[i] = beta[0]
+    for b in range(1, numbers.shape[0]):
+        slope = beta[b]
+        for i in range(count):
+            eta[i] += slope * numbers[b, i]
     for t in range(multipliers.shape[0]):
         offset = beta_offsets[t]
         by = multipliers[t]
         for i in range(count):
-            eta[i] += beta[offset + cells[t, i]] * numbers[i, by]
+            eta[i] += beta[offset + cells[t, i]] * numbers[by, i]
 
 
 @kernel
@@ -102,7 +103,10 @@ def irls_pass(  # type: ignore[no-untyped-def]
     weights = np.empty(TILE)
     residuals = np.empty(TILE)
     eta = np.empty(TILE)
-    numbers = np.empty((TILE, number_first.shape[0]))
+    numbers = np.empty((number_first.shape[0], TILE))
+    scaled = np.empty((number_first.shape[0], TILE))
+    product = np.empty(TILE)
+    places = np.empty(TILE, np.int64)
     cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
     width = number_first.shape[0]
     for start in range(0, n_rows, TILE):
@@ -120,19 +124,29 @@ def irls_pass(  # type: ignore[no-untyped-def]
         totals[0] += score_tile(
             family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts
         )
-        add_tile(numbers, cells, weights, kept, multipliers, n_cells, cell_offsets, pair_offsets, part)
+        add_tile(
+            numbers,
+            cells,
+            weights,
+            kept,
+            multipliers,
+            n_cells,
+            cell_offsets,
+            pair_offsets,
+            scaled,
+            product,
+            places,
+            part,
+        )
         if (start // TILE + 1) % flush == 0 or start + TILE >= n_rows:
             move(part, sums)
         for b in range(width):
-            total = 0.0
-            for i in range(kept):
-                total += residuals[i] * numbers[i, b]
-            gradient[b] += total
+            gradient[b] += add_products(residuals, numbers[b], kept)
         for t in range(multipliers.shape[0]):
             offset = beta_offsets[t]
             by = multipliers[t]
             for i in range(kept):
-                gradient[offset + cells[t, i]] += residuals[i] * numbers[i, by]
+                gradient[offset + cells[t, i]] += residuals[i] * numbers[by, i]
 
 
 @kernel
@@ -147,7 +161,7 @@ def predict(  # type: ignore[no-untyped-def]
     tile = np.empty((n_variables, TILE))
     rows = np.empty(TILE, np.int64)
     missing = np.zeros(n_variables, np.int64)
-    numbers = np.empty((TILE, width))
+    numbers = np.empty((width, TILE))
     cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
     fitted = np.empty(TILE)
     places = np.empty(width + n_terms, np.int64)
@@ -170,10 +184,10 @@ def predict(  # type: ignore[no-untyped-def]
         for i in range(kept):
             for b in range(width):
                 places[b] = b
-                values[b] = numbers[i, b]
+                values[b] = numbers[b, i]
             for t in range(n_terms):
                 places[width + t] = beta_offsets[t] + cells[t, i]
-                values[width + t] = numbers[i, multipliers[t]]
+                values[width + t] = numbers[multipliers[t], i]
             total = 0.0
             for a in range(width + n_terms):
                 total += values[a] * values[a] * covariance[places[a], places[a]]

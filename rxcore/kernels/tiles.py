@@ -183,23 +183,24 @@ def keep_complete(tile, n_variables, count, rows, missing):  # type: ignore[no-u
 
 @kernel
 def form_numbers(tile, factors_of, first_of, origins, count, numbers):  # type: ignore[no-untyped-def]
-    """numbers[row, 0] = 1; numbers[row, 1 + j] = product of the variables of number j, less its origin."""
+    """numbers[0, row] = 1; numbers[1 + j, row] = product of the variables of number j, less its origin."""
     for i in range(count):
-        numbers[i, 0] = 1.0
+        numbers[0, i] = 1.0
     for j in range(first_of.shape[0] - 1):
         begin = first_of[j]
         end = first_of[j + 1]
         origin = origins[j]
+        out = numbers[j + 1]
         if end - begin == 1:
-            v = factors_of[begin]
+            row = tile[factors_of[begin]]
             for i in range(count):
-                numbers[i, j + 1] = tile[v, i] - origin
+                out[i] = row[i] - origin
         else:
             for i in range(count):
                 product = 1.0
                 for k in range(begin, end):
                     product *= tile[factors_of[k], i]
-                numbers[i, j + 1] = product - origin
+                out[i] = product - origin
 
 
 @kernel
