@@ -18,6 +18,12 @@ RunPass = Callable[[Floats], GlmPassResult]
 
 _MOST_HALVINGS = 10
 
+# A cell without any event has its maximum at minus infinity, which Newton's method nears by one unit a pass. What it
+# looks like: score and information of equal size, twice in a row. Then it may leap; were it wrong, the deviance would
+# rise and the step be halved.
+RUNAWAY_LEAST, RUNAWAY_MOST = 0.9999, 1.25
+RUNAWAY_LEAP = 10.0
+
 # A deviance of this much for each observation means that every one is fitted all but perfectly.
 SEPARATED_DEVIANCE = 1e-8
 
@@ -71,11 +77,14 @@ def fit(
     -----
     A step that raises the deviance is halved, up to ten times. Which columns depend on others is decided in the first
     pass, where no fitted value is extreme yet, and kept. A deviance of next to nothing ends the iterations: the
-    predictors separate the response, and the coefficients would only grow.
+    predictors separate the response, and the coefficients would only grow. A cell that shows twice that it holds no
+    event, or nothing else, leaps towards its infinite maximum, which would cost a pass for each unit.
     """
     beta = np.nan_to_num(start)
     previous = np.inf
     step = np.zeros_like(beta)
+    runs = np.zeros_like(beta)
+    leapt = np.zeros(len(beta), np.bool_)
     halvings = 0
     iteration = 0
     while True:
@@ -97,9 +106,14 @@ def fit(
                 beta = np.where(kept, beta, 0.0)
                 continue
         step = np.nan_to_num(solution.coefficients)
+        before, runs = runs, _runs_away(design, found, kept)
         largest = float(np.max(np.abs(beta + step), initial=0.0))
         small_step = float(np.max(np.abs(step), initial=0.0)) <= tolerances.coefficient * largest
         flat = abs(previous - objective) <= tolerances.deviance * abs(objective)
+        if penalty is None:
+            leap = np.where((runs == before) & ~leapt, runs, 0.0)
+            leapt |= leap != 0.0
+            step = step + leap * RUNAWAY_LEAP
         beta = beta + step
         converged = bool(small_step or flat)
         separated = found.deviance <= SEPARATED_DEVIANCE * found.sum_of_weights
@@ -108,6 +122,19 @@ def fit(
             return Fit(coefficients, solution, found, iteration, converged and not separated)
         previous = objective
         halvings = 0
+
+
+def _runs_away(design: Design, found: GlmPassResult, kept: npt.NDArray[np.bool_]) -> Floats:
+    """-1 or 1 for a cell whose fitted values are all small (or all close to one) and that seems to hold no event (or
+    nothing else): its score is then minus (or plus) its information. 0 otherwise.
+    """
+    ratio = np.zeros(design.n_coefficients)
+    cells = kept & (design.second < 0) & (design.first >= 1 + len(design.layout.numbers))
+    places = design.first[cells]
+    information = np.diag(found.information)[places]
+    ratio[cells] = found.score[places] / np.where(information > 0.0, information, np.inf)
+    size = np.abs(ratio)
+    return np.where((size >= RUNAWAY_LEAST) & (size <= RUNAWAY_MOST), np.sign(ratio), 0.0)
 
 
 def independent(design: Design, found: GlmPassResult) -> npt.NDArray[np.bool_]:

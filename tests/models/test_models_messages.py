@@ -136,6 +136,21 @@ def test_a_level_with_one_outcome_is_named() -> None:
     assert model.coefficients["g=b"] == pytest.approx(others.coefficients["g=b"], rel=1e-6)
 
 
+def test_a_level_with_one_outcome_costs_no_more_passes_than_the_others() -> None:
+    rng = np.random.default_rng(6)
+    group = np.repeat(["never", "b", "c"], [30, 5_000, 5_000])
+    x = rng.normal(size=len(group))
+    late = np.where(group == "never", 0.0, (rng.random(len(group)) < 1.0 / (1.0 + np.exp(1.0 - x))).astype(float))
+    frame = pd.DataFrame({"y": late, "g": group, "x": x})
+    with options(rowsPerBlock=3_000), pytest.warns(ConvergenceWarning, match="Without a finite maximum: 'g=never';"):
+        model = rx_logit("y ~ g + x", frame)
+    with options(rowsPerBlock=3_000):
+        others = rx_logit("y ~ g + x", frame[30:])
+    assert model.converged
+    assert model.iterations <= others.iterations + 1
+    assert model.coefficients["x"] == pytest.approx(others.coefficients["x"], rel=1e-6)
+
+
 def test_too_few_iterations_warn(flights: pa.Table) -> None:
     with pytest.warns(ConvergenceWarning, match="no convergence after 1 iterations; raise max_iterations"):
         rx_logit("late ~ carrier + hour", flights, max_iterations=1, initial_values=np.nan)
