@@ -86,6 +86,18 @@ def score_tile(family, response, prior, weighted, count, eta, weights, residuals
 
 
 @kernel
+def add_score(numbers, cells, residuals, count, multipliers, beta_offsets, gradient):  # type: ignore[no-untyped-def]
+    """Add residual * column of a tile to the score."""
+    for b in range(numbers.shape[0]):
+        gradient[b] += add_products(residuals, numbers[b], count)
+    for t in range(multipliers.shape[0]):
+        offset = beta_offsets[t]
+        by = multipliers[t]
+        for i in range(count):
+            gradient[offset + cells[t, i]] += residuals[i] * numbers[by, i]
+
+
+@kernel
 def irls_pass(  # type: ignore[no-untyped-def]
     columns, variables, lookup, n_rows, weight_variable, response_variable, family,
     number_factors, number_first, origins, cell_factors, cell_first, cell_strides,
@@ -108,7 +120,6 @@ def irls_pass(  # type: ignore[no-untyped-def]
     product = np.empty(TILE)
     places = np.empty(TILE, np.int64)
     cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
-    width = number_first.shape[0]
     for start in range(0, n_rows, TILE):
         count = min(TILE, n_rows - start)
         load(columns, variables, lookup, start, count, tile)
@@ -125,28 +136,11 @@ def irls_pass(  # type: ignore[no-untyped-def]
             family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts
         )
         add_tile(
-            numbers,
-            cells,
-            weights,
-            kept,
-            multipliers,
-            n_cells,
-            cell_offsets,
-            pair_offsets,
-            scaled,
-            product,
-            places,
-            part,
-        )
+            numbers, cells, weights, kept, multipliers, n_cells, cell_offsets, pair_offsets, scaled, product, places, part
+        )  # fmt: skip
         if (start // TILE + 1) % flush == 0 or start + TILE >= n_rows:
             move(part, sums)
-        for b in range(width):
-            gradient[b] += add_products(residuals, numbers[b], kept)
-        for t in range(multipliers.shape[0]):
-            offset = beta_offsets[t]
-            by = multipliers[t]
-            for i in range(kept):
-                gradient[offset + cells[t, i]] += residuals[i] * numbers[by, i]
+        add_score(numbers, cells, residuals, kept, multipliers, beta_offsets, gradient)
 
 
 @kernel

@@ -417,7 +417,9 @@ def test_variables_are_a_list_of_names(variables: Any) -> None:
 
 # --- laws ------------------------------------------------------------------------------------------------------------
 
-_START_ROW = {"partitions_are_numbered": "start_row is the row of the file, where rows are left out before it"}
+_START_ROW = {
+    "start_rows_count_the_rows_of_the_file": "start_row is the row of the file, where rows are left out before it"
+}
 
 
 def _law_cases() -> list[SourceCase]:
