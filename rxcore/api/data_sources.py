@@ -17,7 +17,7 @@ from rxcore.api.data_source_base import (
 )
 from rxcore.api.text_data import RxTextData
 from rxcore.arguments import refuse_unbuilt, take_spellings
-from rxcore.errors import OptionError, SourceError
+from rxcore.errors import OptionError
 from rxcore.metadata import ColumnRequests
 from rxcore.sources.base import Source
 from rxcore.sources.columnar import ColumnarSource
@@ -134,15 +134,13 @@ class _ColumnarData(RxDataSource):
         check_file_system(owner, file_system)
         refuse_unbuilt(owner, write_factors_as_indexes=(write_factors_as_indexes, False))
         self._requests = ColumnRequests.parse(column_info, None, False, owner)
-        self.file = file
+        self.file: Any = file
         self.file_system = file_system
         self.write_factors_as_indexes = write_factors_as_indexes
 
     def source(self, *, caller: str | None = None, rows_per_block: int | None = None) -> Source:
         """The files: their row groups or stripes, cut to at most ``rows_per_block`` rows."""
         caller = caller or type(self).__name__
-        if self.file is None:
-            raise SourceError(f"{caller}: {type(self).__name__} was made without a file")
         files = expand_files(self.file, self._kind.lower(), caller)
         source = ColumnarSource(files, self._kind, block_rows(rows_per_block, caller), file_label(self.file))
         return retyped(source, self._requests, caller=caller)

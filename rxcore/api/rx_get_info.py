@@ -75,12 +75,10 @@ def rx_get_info(
     Examples
     --------
     >>> import pandas as pd
-    >>> print(rx_get_info(pd.DataFrame({"age": [31, 44]}), get_var_info=True))
+    >>> print(rx_get_info(pd.DataFrame({"age": [31, 44]})))
     Data frame:frame
     Number of observations:2.0
     Number of variables:1.0
-    Variable information:
-    Var 1: age, Type: integer, Storage: int64, Low/High: (31.0000, 44.0000)
     """
     if isinstance(data, (list, tuple)):
         arguments = {name: value for name, value in locals().items() if name != "data"}

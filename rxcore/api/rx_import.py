@@ -20,7 +20,7 @@ from rxcore.options import RxOptions
 from rxcore.sources.base import Source
 from rxcore.sources.paths import find_input, kind_of
 from rxcore.sources.resolve import as_source, block_rows, folder_kind
-from rxcore.sources.retyped import innermost, retyped, select_names
+from rxcore.sources.retyped import RetypedSource, innermost, retyped, select_names
 from rxcore.sources.text import TextSource
 
 if TYPE_CHECKING:
@@ -268,8 +268,7 @@ class _Import:
             (*data.requests.classes, *requests.classes),
             data.requests.strings_as_factors if given["strings_as_factors"] is None else given["strings_as_factors"],
         )
-        source = data.source_with(merged, caller="rx_import", rows_per_block=given["rows_per_read"])
-        return retyped(source, keep=keep, drop=drop, caller="rx_import")
+        return data.source_with(merged, keep=keep, drop=drop, caller="rx_import", rows_per_block=given["rows_per_read"])
 
     def _is_text(self, path: str | os.PathLike[str]) -> bool:
         if self.given["type"] in ("text", "textFast"):
@@ -299,7 +298,8 @@ class _Import:
 
         seen = wrap(source, **transforms, caller="rx_import")
         known = source.schema.names
-        chosen = select_names(known, self.given["vars_to_keep"], self.given["vars_to_drop"], "rx_import", source.label)
+        keep, drop = (_new_names(source, self.given[choice]) for choice in ("vars_to_keep", "vars_to_drop"))
+        chosen = select_names(known, keep, drop, "rx_import", source.label)
         return seen, tuple(name for name in seen.schema.names if name in chosen or name not in known)
 
     def _frame(self, source: Source, names: tuple[str, ...]) -> pd.DataFrame:
@@ -312,6 +312,14 @@ class _Import:
             warn_of_fewer_rows(most, len(names), "rx_import", "number_rows or vars_to_keep")
             return frame.iloc[:most]
         return frame
+
+
+def _new_names(source: Source, choice: Sequence[str] | None) -> Sequence[str] | None:
+    """A choice of columns by the names that they get."""
+    if choice is None or isinstance(choice, str) or not isinstance(source, RetypedSource):
+        return choice
+    after = {plan.source.name: plan.field.name for plan in source.plans}
+    return [name if name in source.schema else after.get(name, name) for name in choice]
 
 
 def _types_of(path: str, known: set[str | None]) -> list[ColumnRequest]:

@@ -138,11 +138,18 @@ class RxTextData(RxDataSource):
         return self.source_with(self.requests, caller=caller, rows_per_block=rows_per_block)
 
     def source_with(
-        self, requests: ColumnRequests, *, caller: str | None = None, rows_per_block: int | None = None
+        self,
+        requests: ColumnRequests,
+        *,
+        keep: Sequence[str] | None = None,
+        drop: Sequence[str] | None = None,
+        caller: str | None = None,
+        rows_per_block: int | None = None,
     ) -> Source:
-        """The same with other requests about columns."""
+        """The same with other requests about columns; ``keep`` or ``drop``, when given, replace its own choice."""
         caller = caller or type(self).__name__
         given = vars(self)
+        chosen = keep is not None or drop is not None
         if rows_per_block is None and given["rows_per_read"] != DEFAULT_ROWS_PER_READ:
             rows_per_block = given["rows_per_read"]
         options = TextOptions(
@@ -162,8 +169,8 @@ class RxTextData(RxDataSource):
             expand_files(given["file"], "text", caller),
             options,
             requests,
-            keep=given["vars_to_keep"],
-            drop=given["vars_to_drop"],
+            keep=keep if chosen else given["vars_to_keep"],
+            drop=drop if chosen else given["vars_to_drop"],
             rows_per_block=block_rows(rows_per_block, caller),
             label=file_label(given["file"]),
             caller=caller,

@@ -136,7 +136,8 @@ def irls_pass(  # type: ignore[no-untyped-def]
             family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts
         )
         add_tile(
-            numbers, cells, weights, kept, multipliers, n_cells, cell_offsets, pair_offsets, scaled, product, places, part
+            numbers, cells, weights, kept, multipliers, n_cells, cell_offsets, pair_offsets,
+            scaled, product, places, part,
         )  # fmt: skip
         if (start // TILE + 1) % flush == 0 or start + TILE >= n_rows:
             move(part, sums)

@@ -40,50 +40,44 @@ def estimate_nbytes(schema: Schema, columns: Sequence[str], rows: int) -> int:
 
 
 @dataclass(frozen=True)
-class BatchPartition:
-    """One block of a table in memory. Pickles with its own rows only."""
+class TablePartition:
+    """One block of a table in memory. Holds a view of its rows; pickles with its own rows only."""
 
     file: int
     first_block: int
-    batch: pa.RecordBatch
+    rows: pa.Table
     start_row: int
     levels: dict[str, pa.StringArray] = field(default_factory=dict)
     n_blocks: int | None = 1
 
     @property
     def n_rows(self) -> int | None:
-        """Rows, where known without reading."""
-        return int(self.batch.num_rows)
+        """Rows of the block."""
+        return int(self.rows.num_rows)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The block as a plain record batch."""
-        yield plain_batch(self.batch)
+        yield plain_batch(_one_batch(self.rows))
 
     def blocks(self) -> Iterator[Block]:
-        """The blocks, in order."""
+        """The block."""
         for batch in self.batches():
             yield block_of(batch, self.start_row, self.levels)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # pyarrow pickles the whole buffers behind a slice; the IPC stream holds the slice alone.
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, self.batch.schema) as writer:
-            writer.write_batch(self.batch)
-        data = sink.getvalue().to_pybytes()
-        rest = (self.file, self.first_block, data, self.start_row, self.levels)
-        return _unpickle_batch_partition, rest
+        with pa.ipc.new_stream(sink, self.rows.schema) as writer:
+            writer.write_table(self.rows)
+        rest = (self.file, self.first_block, sink.getvalue().to_pybytes(), self.start_row, self.levels)
+        return _unpickle_table_partition, rest
 
 
-def _unpickle_batch_partition(
-    file: int,
-    first_block: int,
-    data: bytes,
-    start_row: int,
-    levels: dict[str, pa.StringArray],
-) -> BatchPartition:
+def _unpickle_table_partition(
+    file: int, first_block: int, data: bytes, start_row: int, levels: dict[str, pa.StringArray]
+) -> TablePartition:
     with pa.ipc.open_stream(data) as reader:
-        batch = reader.read_next_batch()
-    return BatchPartition(file, first_block, batch, start_row, levels)
+        return TablePartition(file, first_block, reader.read_all(), start_row, levels)
 
 
 class TableSource:
@@ -117,7 +111,7 @@ class TableSource:
         """Blocks, where known without reading."""
         return -(-int(self._table.num_rows) // self.rows_per_block)
 
-    def partitions(self, columns: Sequence[str]) -> Sequence[BatchPartition]:
+    def partitions(self, columns: Sequence[str]) -> Sequence[TablePartition]:
         """Handles that cover all rows once, for these columns."""
         wanted = needed(self.schema, columns, self.label)
         levels = shared_levels(self.schema, wanted)
@@ -125,8 +119,7 @@ class TableSource:
         parts = []
         for number in range(self.n_blocks or 0):
             start = number * self.rows_per_block
-            piece = table.slice(start, self.rows_per_block)
-            parts.append(BatchPartition(0, number, _one_batch(piece), start, levels))
+            parts.append(TablePartition(0, number, table.slice(start, self.rows_per_block), start, levels))
         return parts
 
     def block_nbytes(self, columns: Sequence[str]) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -93,15 +94,15 @@ def _plain_dictionary(array: pa.DictionaryArray) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(codes, levels)
 
 
-def labels_of(values: pa.Array) -> pa.StringArray:
-    """Values as factor labels: integers in full, decimals with 6 significant digits, True/False, dates as ISO."""
+def labels_of(values: pa.Array, digits: int = 6) -> pa.StringArray:
+    """Values as labels: integers in full, decimals with 6 (or so many) significant digits, True/False, dates as ISO."""
     kind = values.type
     if is_text(kind):
         return values if pa.types.is_string(kind) else values.cast(pa.string())
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         numbers = values.cast(pa.float64()).to_pylist()
         # NaN is missing, as everywhere.
-        return pa.array([None if x is None or x != x else f"{x:.6g}" for x in numbers], pa.string())
+        return pa.array([None if x is None or x != x else f"{x:.{digits}g}" for x in numbers], pa.string())
     if pa.types.is_boolean(kind):
         return pc.if_else(values, "True", "False")
     if pa.types.is_null(kind):
@@ -120,10 +121,16 @@ def open_factor(array: pa.Array) -> pa.DictionaryArray:
     else:
         array = _plain_dictionary(array)
     used = pc.unique(array.indices.drop_null())
-    if len(used) == len(array.dictionary) and used.equals(pa.array(range(len(used)), pa.int32())):
+    if len(used) == len(array.dictionary) and _counts_up(used):
         return array
     codes = pc.index_in(array.indices, value_set=used)
     return pa.DictionaryArray.from_arrays(codes, array.dictionary.take(used))
+
+
+def _counts_up(codes: pa.Int32Array) -> bool:
+    """Whether they are 0, 1, 2, ... in this order. Looks at the buffer, since ``to_numpy`` would load pandas."""
+    values = np.frombuffer(codes.buffers()[1], np.int32, len(codes), 4 * codes.offset) if len(codes) else np.zeros(0)
+    return bool(np.array_equal(values, np.arange(len(codes))))
 
 
 def occurring(batch: pa.RecordBatch, open_factors: Collection[str]) -> pa.RecordBatch:

@@ -33,7 +33,7 @@ def convert(array: pa.Array, kind: pa.DataType, where: str) -> pa.Array:
     if have == kind:
         return array
     if pa.types.is_string(kind):
-        return labels_of(array)
+        return labels_of(array, digits=15)
     if is_text(have):
         return _from_text(array, kind, where)
     if pa.types.is_boolean(kind):
@@ -123,10 +123,16 @@ _WANTED = {
 def describe_misfit(value: object, kind: pa.DataType) -> str:
     """``'abc' is not a whole number``: the heart of every such message."""
     name = type_name(kind)
+    value = shortened(value)
     if name == "integer" and _is_whole(value):
         limits = np.iinfo(kind.to_pandas_dtype())
         return f"{value!r} does not fit {kind} ({limits.min} to {limits.max})"
     return f"{value!r} is not {_WANTED.get(name, f'of type {name}')}"
+
+
+def shortened(value: object) -> object:
+    """A value as messages show it: a long text is cut."""
+    return f"{value[:77]}..." if isinstance(value, str) and len(value) > 80 else value
 
 
 def _is_whole(value: object) -> bool:

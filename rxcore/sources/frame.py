@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from rxcore.blocks import Block
 from rxcore.errors import SourceError
-from rxcore.sources.arrow import BatchPartition, estimate_nbytes, needed
+from rxcore.sources.arrow import TablePartition, estimate_nbytes, needed
 from rxcore.sources.arrow_types import block_of, labels_of, plain_array, plain_type, shared_levels
 from xdf.schema import FACTOR_TYPE, Field, Schema, factor_field
 
@@ -70,8 +70,8 @@ class FramePartition:
         yield block_of(self._batch(), self.start_row, self.levels)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        rest = BatchPartition(self.file, self.first_block, self._batch(), self.start_row, self.levels)
-        return rest.__reduce__()
+        rows = pa.Table.from_batches([self._batch()])
+        return TablePartition(self.file, self.first_block, rows, self.start_row, self.levels).__reduce__()
 
 
 class FrameSource:

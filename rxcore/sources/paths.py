@@ -54,16 +54,12 @@ def find_input(path: str | os.PathLike[str], caller: str) -> Path:
 
 def _missing(given: Path, candidates: Sequence[Path], caller: str) -> str:
     folders = list(dict.fromkeys(str(candidate.parent) for candidate in candidates))
-    close: list[str] = []
-    for folder in folders:
-        if os.path.isdir(folder):
-            close += get_close_matches(given.name, os.listdir(folder), n=3, cutoff=0.6)
-        else:
-            close += [f"(folder {folder!r} does not exist)"]
-    hint = f" Close names there: {', '.join(repr(name) for name in dict.fromkeys(close))}." if close else ""
-    if close and all(name.startswith("(") for name in close):
-        hint = f" {close[0]}"
-    where = " or ".join(repr(folder) for folder in folders)
+    there = [folder for folder in folders if os.path.isdir(folder)]
+    where = " or ".join(repr(folder) for folder in there or folders)
+    if not there:
+        return f"{caller}: file {str(given)!r} does not exist: there is no folder {where}"
+    close = {name: None for folder in there for name in get_close_matches(given.name, os.listdir(folder), n=3)}
+    hint = f" Close names there: {', '.join(repr(name) for name in close)}." if close else ""
     return f"{caller}: file {str(given)!r} does not exist in {where}.{hint}"
 
 

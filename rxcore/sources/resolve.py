@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import glob
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.dataset as pa_dataset
 
 from rxcore.errors import OptionError, SourceError
 from rxcore.metadata import ColumnRequests
@@ -60,8 +60,9 @@ def as_source(data: Any, *, caller: str, rows_per_block: int | None = None) -> S
     if callable(give) and getattr(data, "is_rx_data_source", False):
         given: Source = give(caller=caller, rows_per_block=rows_per_block)
         return given
-    if isinstance(data, Source):
-        return data
+    if _is_source(data):
+        own: Source = data
+        return own
     rows = block_rows(rows_per_block, caller)
     if isinstance(data, (str, os.PathLike)):
         return path_source(data, rows_per_block=rows, caller=caller)
@@ -73,13 +74,27 @@ def as_source(data: Any, *, caller: str, rows_per_block: int | None = None) -> S
         return TableSource(pa.Table.from_batches([data]), rows)
     if isinstance(data, pa.Table):
         return TableSource(data, rows)
-    if isinstance(data, pa_dataset.Dataset):
+    if _is_dataset(data):
         return DatasetSource(data, rows)
     if hasattr(data, "__arrow_c_stream__"):
         if _is_in_memory_frame(data):
             return TableSource(pa.table(data), rows, "Data: frame")
-        return StreamSource(pa.RecordBatchReader.from_stream(data), rows)
+        try:
+            return StreamSource(pa.RecordBatchReader.from_stream(data), rows)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            pass  # a stream of something else than rows: a single column, for one
     raise SourceError(f"{caller}: {_refusal(data)} Accepted: {ACCEPTED}")
+
+
+def _is_source(data: Any) -> bool:
+    # By the class: looking at the attributes of foreign objects may set off work, and that of sources may read.
+    return all(callable(getattr(type(data), method, None)) for method in ("partitions", "block_nbytes"))
+
+
+def _is_dataset(data: Any) -> bool:
+    # Whoever has a dataset has imported the module; importing it here would load pandas for everybody.
+    module = sys.modules.get("pyarrow.dataset")
+    return module is not None and isinstance(data, module.Dataset)
 
 
 def _is_in_memory_frame(data: Any) -> bool:

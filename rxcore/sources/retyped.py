@@ -6,7 +6,7 @@ A string column asked to be a factor without ``levels`` is an open factor (see `
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -210,7 +210,7 @@ def retyped(
 ) -> Source:
     """The source with these requests and this choice of columns; the source itself when nothing changes.
 
-    ``keep`` and ``drop`` name columns as they are in the data, before ``newName``.
+    ``keep`` and ``drop`` name columns as they are in the data, or by the names they get.
 
     Raises
     ------
@@ -219,6 +219,8 @@ def retyped(
     """
     names = source.schema.names
     wanted = requests.named(names, caller, source.label)
+    before = {request.new_name: name for name, request in wanted.items() if request.new_name is not None}
+    keep, drop = (_old_names(choice, names, before) for choice in (keep, drop))
     kept = select_names(names, keep, drop, caller, source.label)
     already_open: frozenset[str] = getattr(source, "open_factors", frozenset())
     plans = tuple(
@@ -238,6 +240,13 @@ def retyped(
     if tuple(outcome) == names and all(plan.field == plan.source and not plan.changes for plan in plans):
         return source
     return RetypedSource(source, plans)
+
+
+def _old_names(choice: Sequence[str] | None, names: Sequence[str], before: Mapping[str, str]) -> Sequence[str] | None:
+    """A choice of columns by their names in the data."""
+    if choice is None or isinstance(choice, str):
+        return choice
+    return [name if name in names else before.get(name, name) for name in choice]
 
 
 def _plan(

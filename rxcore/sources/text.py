@@ -22,7 +22,8 @@ from rxcore.blocks import Block
 from rxcore.errors import DataWarning, SourceError
 from rxcore.sources.arrow import estimate_nbytes, needed
 from rxcore.sources.arrow_types import block_of, open_factor
-from rxcore.sources.convert import describe_misfit
+from rxcore.sources.convert import describe_misfit, shortened
+from rxcore.sources.paths import COMPRESSIONS
 from rxcore.sources.recut import recut
 from rxcore.sources.text_sniff import convert_options, heading, parse_options
 from rxcore.sources.text_stream import TextFormat, open_text
@@ -84,14 +85,35 @@ class TextPartition:
         try:
             with open_text(self.text.path, text_format) as stream:
                 converting = convert_options(text_format, types, self.columns)
+                last = None
                 with pa_csv.open_csv(stream, reading, parse_options(text_format), converting) as reader:
-                    yield from reader
+                    for batch in reader:
+                        last = batch if batch.num_rows else last
+                        yield batch
+            if last is not None:
+                self._check_end(last)
         except (pa.ArrowInvalid, pa.ArrowKeyError, UnicodeDecodeError) as error:
             raise SourceError(self._explain(str(error))) from None
         except OSError as error:
             if isinstance(error, SourceError):
                 raise
             raise SourceError(f"{os.path.basename(self.text.path)} cannot be read to its end: {error}") from error
+
+    def _check_end(self, batch: pa.RecordBatch) -> None:
+        """Refuse a last value that is all that followed a quote that never closed; the parser takes it as text."""
+        name = self.text.names[-1]
+        if not self.text_format.quote or name not in self.columns:
+            return
+        value = batch.column(name)[-1].as_py()
+        if not isinstance(value, str) or "\n" not in value:
+            return
+        plain = not self.text.path.lower().endswith(COMPRESSIONS)
+        if value.endswith("\n") or (plain and not _ends_with(self.text.path, self.text_format.quote)):
+            raise SourceError(
+                f"{os.path.basename(self.text.path)}, column {name!r}: the last value spans lines to the end of the "
+                f"file: {shortened(value)!r}; a quote {self.text_format.quote!r} opens and never closes. "
+                "Mend the file, or give quote_mark='' if quotes mean nothing in it"
+            )
 
     def _explain(self, message: str) -> str:
         """The message of pyarrow as what, where, got, allowed, do this."""
@@ -112,11 +134,17 @@ class TextPartition:
         if "straddling" in message or "out of sync" in message:
             return (
                 f"{where}: a row is longer than {self.text_format.block_bytes} bytes, or a quote "
-                f"{self.text_format.quote!r} opens and never closes; give quote_mark='' if it means nothing here"
+                f"{self.text_format.quote!r} opens and never closes. Give quote_mark='' if quotes mean nothing in it"
             )
         if "UTF8" in message or "codec" in message:
             return f"{where}: bytes that are not {self.text_format.encoding}; give input_encoding=... ({message})"
         return f"{where}: {message}"
+
+
+def _ends_with(path: str, quote: str) -> bool:
+    with open(path, "rb") as file:
+        file.seek(max(file.seek(0, os.SEEK_END) - 16, 0))
+        return file.read().rstrip(b"\r\n").endswith(quote.encode())
 
 
 def _explain_value(where: str, name: str, value: str, kind: pa.DataType) -> str:
@@ -127,10 +155,16 @@ def _explain_value(where: str, name: str, value: str, kind: pa.DataType) -> str:
             wider = "numeric"
         except ValueError:
             pass
+    if "\n" in value:
+        # A quote in front of it opened, and the rest of the file went into one value.
+        return (
+            f"{where}, column {name!r}: {describe_misfit(value, kind)}; it spans lines: does a quote open there and "
+            "never close? Give quote_mark='' if quotes mean nothing in this file"
+        )
     return (
         f"{where}, column {name!r}: {describe_misfit(value, kind)}; "
         f"say what the column is with column_classes={{{name!r}: {wider!r}}}, "
-        f"or missing_value_string={value!r} if that marks missing values"
+        f"or missing_value_string={shortened(value)!r} if that marks missing values"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -101,8 +101,8 @@ def _sense(path: str, options: TextOptions) -> tuple[TextFormat, bytes]:
 def _sniffed_types(
     path: str, sample: bytes, names: tuple[str, ...], text_format: TextFormat, options: TextOptions
 ) -> dict[str, pa.DataType]:
-    decimal_type = _DECIMAL_TYPES[options.decimal_type or RxOptions.get_option("defaultDecimalColType")]
-    missing_type = _MISSING_TYPES[options.missing_type or RxOptions.get_option("defaultMissingColType")]
+    decimal_type = _DECIMAL_TYPES[_known(options.decimal_type, "defaultDecimalColType", _DECIMAL_TYPES)]
+    missing_type = _MISSING_TYPES[_known(options.missing_type, "defaultMissingColType", _MISSING_TYPES)]
     if heading(path, text_format).empty:
         return dict.fromkeys(names, missing_type)
     try:
@@ -113,6 +113,13 @@ def _sniffed_types(
             f"{text_format.delimiter!r}: {error}. "
             "Give delimiter=, quote_mark= or rows_to_skip= to say how they are meant"
         ) from error
+
+
+def _known(name: str | None, option: str, allowed: Mapping[str, pa.DataType]) -> str:
+    name = name or str(RxOptions.get_option(option))
+    if name not in allowed:
+        raise OptionError(f"RxOptions {option} is {name!r}; allowed for text: {', '.join(map(repr, allowed))}")
+    return name
 
 
 def _parsed_type(sniffed: pa.DataType, asked: pa.DataType | None) -> pa.DataType:

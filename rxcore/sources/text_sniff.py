@@ -70,24 +70,22 @@ def _skip_lines(data: bytes, n_lines: int) -> bytes:
 
 def _complete_rows(data: bytes, quote: str, n_lines: int) -> bytes:
     """Cut after ``n_lines`` lines, later if that would fall inside quotes."""
-    end = -1
-    for _ in range(n_lines):
+    mark = quote.encode()
+    end, lines, inside = -1, 0, False
+    while lines < n_lines or inside:
         following = data.find(b"\n", end + 1)
         if following < 0:
             break
-        end = following
-    while quote and end >= 0 and data.count(quote.encode(), 0, end) % 2:
-        following = data.find(b"\n", end + 1)
-        if following < 0:
-            break
-        end = following
+        if mark and data.count(mark, end + 1, following) % 2:
+            inside = not inside
+        end, lines = following, lines + 1
     return data[: end + 1] if end >= 0 else data
 
 
 def first_records(sample: bytes, text_format: TextFormat, n_records: int) -> list[list[str]]:
     """The first records of a sample as strings; blank lines left out."""
-    # A quarter of a megabyte holds the few records that are looked at.
-    text = sample[: 1 << 18].decode(_codec(text_format.encoding), errors="replace")
+    # A megabyte holds the few records that are looked at.
+    text = sample[: 1 << 20].decode(_codec(text_format.encoding), errors="replace")
     reader = csv.reader(
         io.StringIO(text, newline=""),
         delimiter=text_format.delimiter,
@@ -102,7 +100,9 @@ def first_records(sample: bytes, text_format: TextFormat, n_records: int) -> lis
             if len(records) == n_records:
                 break
     except csv.Error:
-        pass
+        # A field longer than the module takes: cut the lines plainly.
+        lines = [line for line in text.split("\n") if line][:n_records]
+        return [line.rstrip("\r").split(text_format.delimiter) for line in lines]
     return records
 
 

@@ -43,11 +43,16 @@ def parsed(path: Path) -> ast.Module:
 def imported(path: Path) -> Iterator[str]:
     """Every module a file imports, annotations included, with relative imports spelled out."""
     for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            above = path.relative_to(ROOT).with_suffix("").parts[: -node.level] if node.level else ()
-            yield ".".join((*above, *([node.module] if node.module else [])))
+        yield from imported_by(node, path)
+
+
+def imported_by(node: ast.AST, path: Path) -> Iterator[str]:
+    """The modules of one import statement."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        above = path.relative_to(ROOT).with_suffix("").parts[: -node.level] if node.level else ()
+        yield ".".join((*above, *([node.module] if node.module else [])))
 
 
 def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -98,7 +103,10 @@ def test_no_format_that_runs_code_is_read(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources("xdf"), ids=short)
 def test_the_container_stands_alone(path: Path) -> None:
-    others = {name.split(".")[0] for name in imported(path)} - XDF_MAY_IMPORT - set(sys.stdlib_module_names)
+    # What a function imports when it is called (pandas for a frame, a file system for a remote file) is optional.
+    first = [node for node in parsed(path).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    at_import = {name for node in first for name in imported_by(node, path)}
+    others = {name.split(".")[0] for name in at_import} - XDF_MAY_IMPORT - set(sys.stdlib_module_names)
     assert not others, f"{short(path)} imports {others}; xdf may import {sorted(XDF_MAY_IMPORT)}"
 
 
