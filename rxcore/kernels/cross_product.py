@@ -52,6 +52,17 @@ def weigh(tile, weight_variable, count, n_variables, weights, counts):  # type: 
 
 
 @kernel
+def take_rows(tile, count, weight_variable, rows, weights, counts, missing):  # type: ignore[no-untyped-def]
+    """Move complete rows with a weight above zero to the front of the tile, and count the others; returns how many."""
+    n_variables = tile.shape[0]
+    complete = keep_complete(tile, n_variables, count, rows, missing)
+    counts[N_MISSING] += count - complete
+    kept = weigh(tile, weight_variable, complete, n_variables, weights, counts)
+    counts[N_VALID] += kept
+    return kept
+
+
+@kernel
 def add_products(left, right, count):  # type: ignore[no-untyped-def]
     """Sum of left * right over a tile. Four running sums, because one would wait for itself."""
     a = b = c = d = 0.0
@@ -152,8 +163,7 @@ def cross_product(  # type: ignore[no-untyped-def]
     """Fold one block into ``sums`` (float64), ``counts`` and ``missing`` (int64)."""
     part = np.zeros(sums.shape[0])
     flush = flush_interval(sums.shape[0])
-    n_variables = variables.shape[0]
-    tile = np.empty((n_variables, TILE))
+    tile = np.empty((variables.shape[0], TILE))
     rows = np.empty(TILE, np.int64)
     weights = np.empty(TILE)
     numbers = np.empty((number_first.shape[0], TILE))
@@ -164,10 +174,7 @@ def cross_product(  # type: ignore[no-untyped-def]
     for start in range(0, n_rows, TILE):
         count = min(TILE, n_rows - start)
         load(columns, variables, lookup, start, count, tile)
-        complete = keep_complete(tile, n_variables, count, rows, missing)
-        counts[N_MISSING] += count - complete
-        kept = weigh(tile, weight_variable, complete, n_variables, weights, counts)
-        counts[N_VALID] += kept
+        kept = take_rows(tile, count, weight_variable, rows, weights, counts, missing)
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
         add_tile(

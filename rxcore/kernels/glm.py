@@ -12,15 +12,13 @@ import numpy as np
 
 from rxcore.kernels.cross_product import (
     N_EVENTS,
-    N_MISSING,
     N_OTHER_RESPONSE,
     N_SATURATED,
-    N_VALID,
     add_products,
     add_tile,
     flush_interval,
     move,
-    weigh,
+    take_rows,
 )
 from rxcore.kernels.jit import kernel
 from rxcore.kernels.tiles import TILE, form_cells, form_numbers, keep_complete, load
@@ -108,8 +106,7 @@ def irls_pass(  # type: ignore[no-untyped-def]
     """
     part = np.zeros(sums.shape[0])
     flush = flush_interval(sums.shape[0])
-    n_variables = variables.shape[0]
-    tile = np.empty((n_variables, TILE))
+    tile = np.empty((variables.shape[0], TILE))
     rows = np.empty(TILE, np.int64)
     prior = np.empty(TILE)
     weights = np.empty(TILE)
@@ -123,10 +120,7 @@ def irls_pass(  # type: ignore[no-untyped-def]
     for start in range(0, n_rows, TILE):
         count = min(TILE, n_rows - start)
         load(columns, variables, lookup, start, count, tile)
-        complete = keep_complete(tile, n_variables, count, rows, missing)
-        counts[N_MISSING] += count - complete
-        kept = weigh(tile, weight_variable, complete, n_variables, prior, counts)
-        counts[N_VALID] += kept
+        kept = take_rows(tile, count, weight_variable, rows, prior, counts, missing)
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
         predictor_tile(numbers, cells, kept, multipliers, beta, beta_offsets, eta)
