@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 # Another size or number of runs: make bench ROWS=3000000 REPEAT=1
 ROWS ?= 10000000
 REPEAT ?= 3
+# Another time for the guided part of fuzzing: make fuzz MINUTES=5
+MINUTES ?= 30
 # More for pytest: make quick ARGS="-k lin_mod -x"
 ARGS ?=
 
@@ -64,6 +66,14 @@ memory: $(VENV)/.for-benchmarks ## peak memory of each step at 3 and 30 million 
 cold: $(VENV)/.for-benchmarks ## seconds to import, and to the first small model with and without compiled kernels
 	$(BIN)/python -m bench.cold
 
+.PHONY: soak
+soak: $(VENV)/.for-developers ## .xdf under kill -9, power cuts and readers beside a writer, at full size; minutes
+	$(BIN)/python -W ignore tests/soak all
+
+.PHONY: fuzz
+fuzz: $(VENV)/.for-fuzzers ## hostile bytes for the .xdf reader, the last MINUTES guided by coverage; failures in build/fuzz
+	$(BIN)/python -W ignore tests/fuzz all --minutes $(MINUTES)
+
 .PHONY: docs
 docs: $(VENV)/.for-writers ## the documentation as HTML, in build/docs
 	$(BIN)/python -m sphinx -W -q -C -b html -D project=rxcore -D extensions=myst_parser -D html_theme=alabaster docs build/docs
@@ -83,6 +93,7 @@ clean: ## remove the environment, caches and everything that was built
 # What each kind of user needs. The empty files say that it is installed; a change of pyproject.toml asks again.
 $(VENV)/.for-users: EXTRAS := samples
 $(VENV)/.for-developers: EXTRAS := dev,samples
+$(VENV)/.for-fuzzers: EXTRAS := dev,samples,fuzz
 $(VENV)/.for-benchmarks: EXTRAS := bench,samples
 $(VENV)/.for-writers: EXTRAS := docs
 $(VENV)/.for-%: pyproject.toml | $(BIN)/python

@@ -16,6 +16,7 @@ _HOMES = {
     "rxcore.api.rx_get_info": ("rx_get_info",),
     "rxcore.api.rx_get_var_info": ("rx_get_var_info",),
     "rxcore.api.rx_get_var_names": ("rx_get_var_names",),
+    "rxcore.api.rx_set_var_info": ("rx_set_var_info",),
     "rxcore.api.rx_summary": ("rx_summary",),
     "rxcore.api.rx_lin_mod": ("rx_lin_mod",),
     "rxcore.api.rx_logit": ("rx_logit",),
@@ -70,6 +71,7 @@ __all__ = [
     "rx_read_xdf",
     "rx_set_compute_context",
     "rx_set_temp_compute_context",
+    "rx_set_var_info",
     "rx_summary",
 ]
 
@@ -105,6 +107,7 @@ if TYPE_CHECKING:
     from rxcore.api.rx_logit import rx_logit
     from rxcore.api.rx_predict import rx_predict, rx_predict_default
     from rxcore.api.rx_read_xdf import rx_read_xdf
+    from rxcore.api.rx_set_var_info import rx_set_var_info
     from rxcore.api.rx_summary import rx_summary
     from rxcore.compute_context import (
         RxComputeContext,

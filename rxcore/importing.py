@@ -56,6 +56,8 @@ class ImportRequest:
         Columns to write; empty for all.
     ranges : mapping
         Low and high that were declared, by column; the others are those of the data.
+    blocks_per_file : int or None
+        Write a composite set with so many blocks in each data file; None for a single file.
     caller : str
     sink : callable
         Gets the events.
@@ -70,6 +72,7 @@ class ImportRequest:
     compression_level: int = 1
     columns: tuple[str, ...] = ()
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    blocks_per_file: int | None = None
     caller: str = "rx_import"
     sink: EventSink = ignore
 
@@ -103,12 +106,7 @@ def import_to_xdf(request: ImportRequest) -> int:
     try:
         if existing:
             schema = fitting_schema(request.path, schema, request.caller)
-            writer = xdf.append(request.path, compression_level=request.compression_level)
-        else:
-            writer = xdf.create(
-                request.path, schema, overwrite=request.overwrite, compression_level=request.compression_level
-            )
-        with writer:
+        with _writer(request, schema, existing) as writer:
             return _write_all(request, writer, schema, names, n_ahead)
     except xdf.XdfExistsError as error:
         raise OutputExistsError(f"{request.caller}: {error}; pass overwrite=True to replace it") from error
@@ -119,8 +117,25 @@ def import_to_xdf(request: ImportRequest) -> int:
         raise SourceError(f"{request.caller}: {request.path!r} could not be written, and {kept}: {error}") from error
 
 
+def _writer(request: ImportRequest, schema: Schema, existing: bool) -> xdf.XdfWriter | xdf.CompositeWriter:
+    per_file = request.blocks_per_file
+    level = request.compression_level
+    if existing:
+        more = {} if per_file is None else {"blocks_per_file": per_file}
+        return xdf.append(request.path, compression_level=level, **more)
+    if per_file is not None:
+        return xdf.create_composite(
+            request.path, schema, blocks_per_file=per_file, overwrite=request.overwrite, compression_level=level
+        )
+    return xdf.create(request.path, schema, overwrite=request.overwrite, compression_level=level)
+
+
 def _write_all(
-    request: ImportRequest, writer: xdf.XdfWriter, schema: Schema, names: tuple[str, ...], n_ahead: int
+    request: ImportRequest,
+    writer: xdf.XdfWriter | xdf.CompositeWriter,
+    schema: Schema,
+    names: tuple[str, ...],
+    n_ahead: int,
 ) -> int:
     source, sink = request.source, request.sink
     total = 0

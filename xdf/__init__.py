@@ -15,7 +15,11 @@ Examples
 """
 
 from xdf.columns import Column
-from xdf.creation import append, create
+from xdf.compact import CompactReport, compact
+from xdf.composite import XdfSet
+from xdf.composite_writer import CompositeWriter, DataFilePart, create_composite
+from xdf.creation import create
+from xdf.edits import XdfEditor, edit
 from xdf.errors import (
     XdfChecksumError,
     XdfColumnError,
@@ -27,34 +31,54 @@ from xdf.errors import (
     XdfVersionError,
     XdfWriteError,
 )
+from xdf.findings import Finding
 from xdf.foreign import describe_foreign, is_xdf
+from xdf.ingest import write
+from xdf.opening import append, open  # noqa: A004
 from xdf.reader import XdfFile
-from xdf.reader import open_file as open  # noqa: A004
+from xdf.repair import RepairReport, repair
+from xdf.scan import Scanner
 from xdf.schema import FACTOR_TYPE, Field, Schema, factor_field
 from xdf.stats import ColumnStatistics
+from xdf.verify import VerifyReport, verify
 from xdf.writer import XdfWriter
 
 __all__ = [
     "FACTOR_TYPE",
     "Column",
     "ColumnStatistics",
+    "CompactReport",
+    "CompositeWriter",
+    "DataFilePart",
     "Field",
+    "Finding",
+    "RepairReport",
+    "Scanner",
     "Schema",
+    "VerifyReport",
     "XdfChecksumError",
     "XdfColumnError",
+    "XdfEditor",
     "XdfError",
     "XdfExistsError",
     "XdfFile",
     "XdfFormatError",
     "XdfLockedError",
     "XdfSchemaError",
+    "XdfSet",
     "XdfVersionError",
     "XdfWriteError",
     "XdfWriter",
     "append",
+    "compact",
     "create",
+    "create_composite",
     "describe_foreign",
+    "edit",
     "factor_field",
     "is_xdf",
     "open",
+    "repair",
+    "verify",
+    "write",
 ]

@@ -101,7 +101,7 @@ class GrowingDictionary:
 
 def _as_strings(dictionary: pa.Array) -> pa.StringArray:
     kind = dictionary.type
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
         raise XdfSchemaError(f"the levels of a factor are strings; got a dictionary of {kind}. Cast it to string first")
     try:
         strings = dictionary.cast(pa.string())

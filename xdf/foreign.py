@@ -69,7 +69,12 @@ def describe_foreign(path: str | os.PathLike[str]) -> str:
     file = Path(path)
     if file.is_dir():
         return "a folder"
-    start = _first_bytes(file, _PEEK)
+    return describe_start(_first_bytes(file, _PEEK))
+
+
+def describe_start(start: bytes) -> str:
+    """The same from the first bytes themselves."""
+    start = start[:_PEEK]
     if not start:
         return "an empty file"
     for first_bytes, description in _FIRST_BYTES:

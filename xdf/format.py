@@ -23,9 +23,14 @@ HEADER_SIZE = 4096
 _PREFIX = struct.Struct("<8sIII")  # magic, format version, header size, required features
 _CHECKSUM = struct.Struct("<I")
 PREFIX_SIZE = _PREFIX.size + _CHECKSUM.size
-KNOWN_FEATURES = 0
+# The metadata file of a composite set (section 7): its index points into other files.
+COMPOSITE = 1
+KNOWN_FEATURES = COMPOSITE
 # The slots lie in different disk sectors, so that tearing one cannot touch the other.
 SLOT_OFFSETS = (1024, 2048)
+# Where a writer notes who it is while it holds the file; no part of what is committed.
+NOTE_OFFSET = 3072
+NOTE_SIZE = 512
 
 # --- 2. Commit record: in each slot and, once more, at the very end of the file -------------------------------------
 COMMIT_MARK = b"rxdcmit\x00"
@@ -37,6 +42,11 @@ MAX_ROWS_PER_BLOCK = 2**31 - 1
 PLAIN_ALIGNMENT = 64
 # A chunk decodes to an Arrow IPC message: its values, its bitmap, and at most this much around them.
 MESSAGE_OVERHEAD = 4096
+# Every other encoding begins with a head (3.4): flags, bits of a code, bytes of a length, zero, number of values in the
+# dictionary, bytes of its texts.
+CONTENT_HEAD = struct.Struct("<BBBBIQ")
+HAS_BITMAP = 1
+PART_ALIGNMENT = 8
 # No zstd block shrinks 128 KiB to less than 4 bytes, so nothing decodes to more than this times its own length.
 MAX_EXPANSION = 32768
 
@@ -52,6 +62,9 @@ class Encoding(IntEnum):
     """What the decoded bytes of a chunk mean."""
 
     DIRECT = 0
+    DICTIONARY = 1
+    PLANES = 2
+    TEXTS = 3
 
 
 class Physical(IntEnum):
@@ -118,6 +131,9 @@ class PageKind(IntEnum):
 
     INDEX = 1
     LEVELS = 2
+    # Of composite sets only.
+    FILES = 16
+    CODES = 17
 
 
 # --- 5. Pages -------------------------------------------------------------------------------------------------------
@@ -140,6 +156,20 @@ INDEX_SCHEMA = pa.schema(
     ]
 )
 LEVELS_SCHEMA = pa.schema([("field", pa.int32()), ("level", pa.string())])
+
+# --- 7. Composite sets ----------------------------------------------------------------------------------------------
+FILES_SCHEMA = pa.schema(
+    [
+        ("name", pa.string()),
+        ("n_rows", pa.int64()),
+        ("n_blocks", pa.int64()),
+        ("length", pa.int64()),
+        ("checksum", pa.uint32()),
+    ]
+)
+CODES_SCHEMA = pa.schema([("file", pa.int32()), ("field", pa.int32()), ("code", pa.int32())])
+# A data file is shorter than this, so that products with its length stay below 2 ** 63.
+LONGEST_DATA_FILE = 2**47
 
 # --- Compression levels ---------------------------------------------------------------------------------------------
 LOWEST_LEVEL = -1
@@ -166,10 +196,22 @@ class Commit:
         return self.sequence % len(SLOT_OFFSETS)
 
 
-def pack_header() -> bytes:
+def pack_header(features: int = 0) -> bytes:
     """A header whose two slots are empty."""
-    prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, HEADER_SIZE, KNOWN_FEATURES)
+    prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, HEADER_SIZE, features)
     return (prefix + _CHECKSUM.pack(zlib.crc32(prefix))).ljust(HEADER_SIZE, b"\x00")
+
+
+def has_good_prefix(header: bytes) -> bool:
+    """Whether the fixed part of the header matches its checksum, whatever its version."""
+    return len(header) >= PREFIX_SIZE and _CHECKSUM.unpack_from(header, _PREFIX.size)[0] == zlib.crc32(
+        header[: _PREFIX.size]
+    )
+
+
+def features_of(header: bytes) -> int:
+    """The features that a header requires of its reader."""
+    return int(_PREFIX.unpack_from(header)[3])
 
 
 def check_header(header: bytes) -> None:

@@ -13,6 +13,7 @@ import pyarrow as pa
 from xdf import stats
 from xdf.errors import XdfFormatError, XdfVersionError
 from xdf.format import (
+    CONTENT_HEAD,
     HEADER_SIZE,
     INDEX_SCHEMA,
     MAX_EXPANSION,
@@ -22,7 +23,7 @@ from xdf.format import (
     Encoding,
     Physical,
 )
-from xdf.logical import PHYSICAL_WIDTH, allowed_physical
+from xdf.logical import PHYSICAL_WIDTH, allowed_physical, base_limits
 from xdf.schema import Field
 from xdf.views import column_of
 
@@ -82,6 +83,20 @@ class BlockIndex:
             merged[2],
         )
 
+    def memory(self) -> Cells:
+        """The most bytes that reading each chunk takes, stored, decompressed and decoded ones together."""
+        physical, encoding = self.cells["physical"], self.cells["encoding"]
+        length, decoded, rows = self.cells["length"], self.cells["decoded_length"], self.rows_per_block[:, None]
+        # Half floats and decimals are widened.
+        widened = rows * np.where(physical == Physical.FLOAT16, 4, np.where(physical == Physical.DECIMAL128, 8, 0))
+        of_values = rows * PHYSICAL_WIDTH[physical]
+        # Codes of more than a byte are put together, at most twice as wide as they were; texts stay codes.
+        of_codes = np.maximum(rows, 2 * decoded)
+        of_codes += np.where(has_any_size(physical), 0, of_values)
+        beside = np.where(encoding == Encoding.DIRECT, 0, of_values)
+        beside = np.where(encoding == Encoding.DICTIONARY, of_codes, beside)
+        return length + decoded + beside + widened
+
     def ranges(self) -> tuple[stats.Floats, stats.Floats]:
         """Minimum and maximum of every column over all blocks; NaN where there is none."""
         lowest = np.fmin.reduce(self.cells["minimum"], axis=0, initial=np.nan)
@@ -112,19 +127,35 @@ def check_index(index: BlockIndex, fields: Sequence[Field], n_rows: int, file_le
     newer = (codec > max(Codec)) | (cells["encoding"] > max(Encoding))
     refuse(newer, "an encoding of a newer release", XdfVersionError)
     refuse(~_physical_fits(cells["physical"], fields), "a stored type that does not fit its column")
+    refuse(~_encoding_fits(cells["encoding"], cells["physical"]), "an encoding that does not fit its stored type")
     refuse((length < 1) | (offset < HEADER_SIZE) | (offset > file_length - length), "bytes outside the file")
     refuse(np.where(codec == Codec.PLAIN, decoded != length, False), "a plain chunk of two lengths")
     # Lengths are below the file's by now, so that the products stay far from overflowing.
-    smallest = rows[:, None] * PHYSICAL_WIDTH[cells["physical"]]
-    largest = np.where(
-        (cells["physical"] >= Physical.STRING) & (cells["physical"] <= Physical.BINARY),
-        length * MAX_EXPANSION,
-        np.minimum(smallest + rows[:, None] // 8 + MESSAGE_OVERHEAD, length * MAX_EXPANSION),
-    )
+    smallest, largest = content_sizes(cells, rows)
     refuse((decoded < smallest) | (decoded > largest), "a size that its rows do not explain")
-    is_integer = cells["physical"] < Physical.FLOAT16
-    is_factor = np.array([field.is_factor for field in fields])
-    refuse((cells["base"] != 0) & (~is_integer | is_factor), "a base it cannot have")
+    memory = rows[:, None] * PHYSICAL_WIDTH[cells["physical"]]
+    refuse(memory > length * MAX_EXPANSION, "more rows than its bytes can hold")
+    base, is_integer = cells["base"], cells["physical"] < Physical.FLOAT16
+    limits = np.array([base_limits(field.type) for field in fields], np.int64)
+    is_native = cells["physical"] == np.array([allowed_physical(field.type)[-1] for field in fields])
+    outside = (base < limits[:, 0]) | (base > limits[:, 1])
+    refuse((base != 0) & (~is_integer | is_native | outside), "a base it cannot have")
+
+
+def content_sizes(cells: dict[str, Cells], rows: npt.NDArray[np.int64]) -> tuple[Cells, Cells]:
+    """The least and the most bytes that the content of each chunk may have (3.10)."""
+    physical, encoding = cells["physical"], cells["encoding"]
+    width = PHYSICAL_WIDTH[physical]
+    of_rows = rows[:, None] * width
+    padding = of_rows // MAX_EXPANSION + MESSAGE_OVERHEAD
+    largest = of_rows + rows[:, None] // 8 + padding
+    # Codes take up to 20 bits, whatever the width of what they stand for.
+    in_dictionary = rows[:, None] * (width + 3) + rows[:, None] // 8 + padding
+    largest = np.where(encoding == Encoding.DICTIONARY, in_dictionary, largest)
+    any_size = cells["length"] * MAX_EXPANSION
+    largest = np.where(has_any_size(physical), any_size, np.minimum(largest, any_size))
+    has_rows = (encoding == Encoding.DIRECT) | (encoding == Encoding.PLANES)
+    return np.where(has_rows, of_rows, CONTENT_HEAD.size), largest
 
 
 class _Refusal:
@@ -137,6 +168,18 @@ class _Refusal:
         if wrong.any():
             block, column = (int(numbers[0]) for numbers in np.nonzero(wrong))
             raise error(f"column {self._fields[column].name!r} of block {block} has {what}")
+
+
+def has_any_size(physical: Cells) -> Flags:
+    """Whether chunks hold strings or bytes, whose size the number of rows does not tell."""
+    variable: Flags = (physical >= Physical.STRING) & (physical <= Physical.BINARY)
+    return variable
+
+
+def _encoding_fits(encoding: Cells, physical: Cells) -> Flags:
+    variable = has_any_size(physical)
+    fits: Flags = np.where(encoding == Encoding.PLANES, ~variable, np.where(encoding == Encoding.TEXTS, variable, True))
+    return fits
 
 
 def _physical_fits(physical: Cells, fields: Sequence[Field]) -> Flags:

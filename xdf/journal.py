@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from xdf.codecs import Chunk, encode_frame
+from xdf.chunks import Chunk
+from xdf.codecs import encode_frame
 from xdf.footer import Footer, Page, pack_footer, write_table
 from xdf.format import (
     COMMIT_SIZE,
@@ -59,13 +60,25 @@ class Journal:
         journal._levels = levels.column("level").to_pylist()
         return journal
 
+    @classmethod
+    def from_index(cls, table: pa.Table, n_columns: int, n_rows: int, end: int) -> Journal:
+        """Start a file whose blocks have been written already, where these rows of the index say."""
+        journal = cls(n_columns)
+        journal.n_rows, journal.n_blocks, journal.end = n_rows, table.num_rows // n_columns, end
+        journal._index = [table]
+        return journal
+
+    def take_levels(self, other: Journal) -> None:
+        """Take over the levels of another file in their order."""
+        self._level_owners, self._levels = list(other._level_owners), list(other._levels)
+
     def place(self, chunk: Chunk, end: int) -> int:
         """Where a chunk goes that may begin at ``end``: plain ones are aligned, so that they can be mapped."""
         return end + (-end % PLAIN_ALIGNMENT if chunk.frame.codec is Codec.PLAIN else 0)
 
     def add_block(self, n_rows: int, chunks: Sequence[Chunk], offsets: Sequence[int], end: int) -> None:
         """Take in a block whose chunks have been written."""
-        self._index.append(_index_rows(chunks, offsets))
+        self._index.append(index_rows(chunks, offsets))
         self.n_rows += n_rows
         self.n_blocks += 1
         self.end = end
@@ -74,6 +87,15 @@ class Journal:
         """Take in new levels of a factor, in order."""
         self._level_owners.extend([field] * len(levels))
         self._levels.extend(levels)
+
+    def relabel(self, field: int, levels: Sequence[str]) -> None:
+        """Give the levels of a factor other texts, one for one; the next commit writes all levels anew."""
+        rest = iter(levels)
+        self._levels = [
+            next(rest) if owner == field else level
+            for owner, level in zip(self._level_owners, self._levels, strict=True)
+        ]
+        self._pages = [page for page in self._pages if page.kind != PageKind.LEVELS]
 
     def levels_by_field(self) -> dict[int, list[str]]:
         """The levels of each factor that has any, in order."""
@@ -133,7 +155,8 @@ class Journal:
         return end + len(frame.data)
 
 
-def _index_rows(chunks: Sequence[Chunk], offsets: Sequence[int]) -> pa.Table:
+def index_rows(chunks: Sequence[Chunk], offsets: Sequence[int]) -> pa.Table:
+    """The rows of the index for these chunks."""
     columns = {
         "offset": offsets,
         "length": [len(chunk.frame.data) for chunk in chunks],

@@ -160,6 +160,21 @@ def allowed_physical(kind: pa.DataType) -> tuple[Physical, ...]:
     return (*_NARROWER_THAN[kind.bit_width // 8], native)
 
 
+@lru_cache(maxsize=1024)
+def base_limits(kind: pa.DataType) -> tuple[int, int]:
+    """The lowest and the highest base of a chunk: it is itself one of the values of the logical type."""
+    if pa.types.is_floating(kind):
+        largest = {16: 2**11, 32: 2**24, 64: 2**53}[kind.bit_width]
+        return -largest, largest
+    if pa.types.is_temporal(kind):
+        kind = pa.int32() if kind.bit_width == 32 else pa.int64()
+    if not pa.types.is_integer(kind):
+        return 0, 0
+    # The index holds bases of 64 bits with a sign.
+    limits = np.iinfo(kind.to_pandas_dtype())
+    return int(limits.min), min(int(limits.max), 2**63 - 1)
+
+
 def checked_field(field: Field, where: str) -> Field:
     """The field as the format stores it: a type it has, a factor's type in its one spelling.
 

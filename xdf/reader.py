@@ -7,6 +7,7 @@ import math
 import os
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,17 +16,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from xdf.codecs import decode_array, decode_column, decode_frame
+from xdf.codecs import decode_frame
 from xdf.columns import Column
+from xdf.decoders import comes_as_array, decode_array, decode_column
 from xdf.errors import XdfColumnError, XdfError, XdfFormatError
-from xdf.format import Physical
+from xdf.format import Codec
 from xdf.index import Entry
+from xdf.mapping import Mapping
+from xdf.ranges import Handle
 from xdf.schema import FACTOR_TYPE, Field, Schema, missing_column_message
 from xdf.snapshot import Snapshot, load_levels, load_snapshot, read_exactly
 from xdf.stats import ColumnStatistics
+from xdf.tabular import Tabular
 from xdf.views import array_of, column_of
 
 _NO_LEVELS = pa.nulls(0, pa.string())
+_CLOSED = -1
 
 
 def open_file(path: str | os.PathLike[str]) -> XdfFile:
@@ -71,7 +77,7 @@ def open_file(path: str | os.PathLike[str]) -> XdfFile:
         raise
 
 
-class XdfFile:
+class XdfFile(Tabular):
     """One snapshot of an .xdf file. Made by :func:`xdf.open`.
 
     Reading is thread-safe: it uses positioned reads and shares nothing but what is read once under a lock. A file stays
@@ -88,9 +94,9 @@ class XdfFile:
         Bytes of the file at this commit.
     """
 
-    def __init__(self, path: Path, fd: int, snapshot: Snapshot) -> None:
+    def __init__(self, path: Path | str, fd: Handle, snapshot: Snapshot) -> None:
         footer = snapshot.footer
-        self.path = path
+        self.path: Path | str = path
         self.n_rows = footer.n_rows
         self.n_blocks = footer.n_blocks
         self.rows_per_block: tuple[int, ...] = tuple(snapshot.index.rows_per_block.tolist())
@@ -101,8 +107,9 @@ class XdfFile:
         self._positions = {field.name: position for position, field in enumerate(footer.fields)}
         if len(self._positions) != len(footer.fields):
             raise XdfFormatError(f"{path}: the footer is damaged: two columns have the same name")
-        self._fd = fd
+        self._fd: Handle = fd
         self._lock = threading.Lock()
+        self._mapping = Mapping(self.size_on_disk)
         self._levels: dict[int, pa.StringArray] | None = None
         self._schema: Schema | None = None
 
@@ -124,8 +131,11 @@ class XdfFile:
 
     def close(self) -> None:
         """Let go of the file. Columns that were read stay valid. Closing twice does nothing."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
+        fd, self._fd = self._fd, _CLOSED
+        self._mapping.release()
+        if not isinstance(fd, int):
+            fd.close()
+        elif fd != _CLOSED:
             os.close(fd)
 
     @property
@@ -170,19 +180,17 @@ class XdfFile:
             The stored bytes are damaged.
         """
         self._check_block(number)
-        return {name: self._read_column(number, position) for name, position in self._select(columns)}
+        selected = self._select(columns)
+        with self._at_hand(number, selected):
+            return {name: self._read_column(number, position) for name, position in selected}
 
     def read_block_arrow(self, number: int, columns: Sequence[str] | None = None) -> pa.RecordBatch:
         """The same in logical types, missing rows null, as a record batch."""
         self._check_block(number)
         selected = self._select(columns)
-        arrays = [self._read_arrow(number, position) for _, position in selected]
+        with self._at_hand(number, selected):
+            arrays = [self._read_arrow(number, position) for _, position in selected]
         return pa.RecordBatch.from_arrays(arrays, schema=self._arrow_schema(selected))
-
-    def to_arrow(self, columns: Sequence[str] | None = None) -> pa.Table:
-        """The whole file, or some of its columns, as an Arrow table in memory: one chunk per block."""
-        batches = [self.read_block_arrow(number, columns) for number in range(self.n_blocks)]
-        return pa.Table.from_batches(batches, schema=self._arrow_schema(self._select(columns)))
 
     def statistics(self, column: str) -> ColumnStatistics:
         """Statistics of a column over the whole file, from the footer: no data is read."""
@@ -205,13 +213,7 @@ class XdfFile:
     def block_nbytes(self, columns: Sequence[str] | None = None) -> int:
         """The most bytes of memory that :meth:`read_block` of these columns takes: stored and decoded ones together."""
         positions = [position for _, position in self._select(columns)]
-        cells = self._index.cells
-        physical = cells["physical"][:, positions]
-        # Half floats and decimals are widened next to the decoded message.
-        widened = np.where(physical == Physical.FLOAT16, 4, np.where(physical == Physical.DECIMAL128, 8, 0))
-        widened = widened * self._index.rows_per_block[:, None]
-        total = (cells["length"][:, positions] + cells["decoded_length"][:, positions] + widened).sum(axis=1)
-        return int(total.max(initial=0))
+        return int(self._index.memory()[:, positions].sum(axis=1).max(initial=0))
 
     def _select(self, columns: Iterable[str] | None) -> list[tuple[str, int]]:
         if columns is None:
@@ -224,6 +226,28 @@ class XdfFile:
                 raise XdfColumnError(f"{self.path}: {missing_column_message(name, tuple(self._positions))}")
             selected.append((name, self._positions[name]))
         return selected
+
+    def explicit_fields(self, columns: Sequence[str] | None = None) -> tuple[Field, ...]:
+        """The columns with levels and labels, but low and high only where somebody set them.
+
+        That is what a copy should have: the range of the data follows from the data.
+        """
+        known, explicit = self.schema.fields, self._footer.fields
+        return tuple(
+            known[position].with_(low=explicit[position].low, high=explicit[position].high)
+            for _, position in self._select(columns)
+        )
+
+    def level_array(self, column: str) -> pa.StringArray:
+        """The levels of a factor, the same object each time; empty for other columns."""
+        return self._factor_levels().get(self._select([column])[0][1], _NO_LEVELS)
+
+    def _at_hand(self, block: int, selected: Iterable[tuple[str, int]]) -> AbstractContextManager[None]:
+        """Read the chunks of these columns together where every read is a request to somewhere else."""
+        if isinstance(self._fd, int):
+            return nullcontext()
+        entries = [self._index.entry(block, position) for _, position in selected]
+        return self._fd.holding([(entry.offset, entry.length) for entry in entries])
 
     def _check_block(self, number: int) -> None:
         if not 0 <= number < self.n_blocks:
@@ -239,27 +263,29 @@ class XdfFile:
         entry = self._index.entry(block, position)
         levels = self._factor_levels().get(position, _NO_LEVELS) if field.is_factor else None
         try:
-            array = self._decode(entry, field, block)
-            return decode_column(array, entry.physical, entry.base, levels)
+            return decode_column(self._content(entry), entry, field.type, self.rows_per_block[block], levels)
         except XdfFormatError as error:
             raise type(error)(self._where(entry, field, block, error)) from error
 
     def _read_arrow(self, block: int, position: int) -> pa.Array:
         field = self._footer.fields[position]
         entry = self._index.entry(block, position)
-        if entry.physical < Physical.STRING:
+        if not comes_as_array(entry.physical):
             return self._read_column(block, position).to_arrow(field)
         try:
-            return self._decode(entry, field, block)
+            return decode_array(self._content(entry), entry, field.type, self.rows_per_block[block])
         except XdfFormatError as error:
             raise type(error)(self._where(entry, field, block, error)) from error
 
-    def _decode(self, entry: Entry, field: Field, block: int) -> pa.Array:
-        if self._fd < 0:
+    def _content(self, entry: Entry) -> pa.Buffer:
+        if self._fd == _CLOSED:
             raise XdfError(f"{self.path}: the file was closed; open it again")
+        if entry.codec == Codec.PLAIN and isinstance(self._fd, int):
+            content = self._mapping.content(self._fd, entry)
+            if content is not None:
+                return content
         raw = read_exactly(self._fd, entry.offset, entry.length)
-        content = decode_frame(raw, entry.codec, entry.decoded_length, entry.checksum)
-        return decode_array(content, entry.physical, field.type, self.rows_per_block[block])
+        return decode_frame(raw, entry.codec, entry.decoded_length, entry.checksum)
 
     def _where(self, entry: Entry, field: Field, block: int, error: XdfError) -> str:
         return (
@@ -272,23 +298,14 @@ class XdfFile:
         if self._levels is None:
             with self._lock:
                 if self._levels is None:
-                    if self._fd < 0:
+                    if self._fd == _CLOSED:
                         raise XdfError(f"{self.path}: the file was closed; open it again")
-                    self._levels = self._split_levels(load_levels(self._fd, self.path, self._footer))
+                    self._levels = split_levels(load_levels(self._fd, self.path, self._footer))
         return self._levels
 
-    def _split_levels(self, table: pa.Table) -> dict[int, pa.StringArray]:
-        if table.num_rows == 0:
-            return {}
-        owners = column_of(table, "field")
-        order = np.argsort(owners, kind="stable")
-        sorted_levels = table.column("level").chunk(0).take(array_of(order))
-        positions, starts = np.unique(owners[order], return_index=True)
-        lengths = np.diff(np.append(starts, len(owners)))
-        levels = {}
-        for position, start, length in zip(positions.tolist(), starts.tolist(), lengths.tolist(), strict=True):
-            levels[position] = pa.concat_arrays([sorted_levels.slice(start, length), _NO_LEVELS])
-        return levels
+    def use_levels(self, levels: dict[int, pa.StringArray]) -> None:
+        """Take these levels instead of those of the file, whose pages may be damaged; before anything is read."""
+        self._levels = levels
 
     def _build_schema(self, levels: dict[int, pa.StringArray]) -> Schema:
         lowest, highest = self._index.ranges()
@@ -305,7 +322,22 @@ class XdfFile:
         return Schema(tuple(fields))
 
 
-def _with_levels(field: Field, levels: tuple[str, ...], path: Path) -> Field:
+def split_levels(table: pa.Table) -> dict[int, pa.StringArray]:
+    """The levels of each factor that has any, by the number of its column."""
+    if table.num_rows == 0:
+        return {}
+    owners = column_of(table, "field")
+    order = np.argsort(owners, kind="stable")
+    sorted_levels = table.column("level").chunk(0).take(array_of(order))
+    positions, starts = np.unique(owners[order], return_index=True)
+    lengths = np.diff(np.append(starts, len(owners)))
+    levels = {}
+    for position, start, length in zip(positions.tolist(), starts.tolist(), lengths.tolist(), strict=True):
+        levels[position] = pa.concat_arrays([sorted_levels.slice(start, length), _NO_LEVELS])
+    return levels
+
+
+def _with_levels(field: Field, levels: tuple[str, ...], path: Path | str) -> Field:
     try:
         return field.with_(levels=levels)
     except XdfError as error:

@@ -13,21 +13,25 @@ import pyarrow as pa
 from xdf.codecs import decode_frame
 from xdf.errors import XdfFormatError
 from xdf.footer import Footer, Page, read_table, unpack_footer
-from xdf.foreign import LEGACY_MAGIC, OWN, describe_foreign
+from xdf.foreign import LEGACY_MAGIC, OWN, describe_start
 from xdf.format import (
     COMMIT_SIZE,
+    COMPOSITE,
     HEADER_SIZE,
     INDEX_SCHEMA,
     LEVELS_SCHEMA,
+    LONGEST_DATA_FILE,
     MAGIC,
     SLOT_OFFSETS,
     Codec,
     Commit,
     PageKind,
     check_header,
+    features_of,
     unpack_commit,
 )
 from xdf.index import BlockIndex, check_index
+from xdf.ranges import Handle
 from xdf.views import column_of
 
 # A slot read while it is being written looks damaged for some microseconds.
@@ -47,6 +51,8 @@ class Snapshot:
     footer : Footer
     index_table : pyarrow.Table
     index : BlockIndex
+    is_composite : bool
+        Whether this is the metadata file of a composite set: the index then points into its data files.
     """
 
     commit: Commit
@@ -54,10 +60,13 @@ class Snapshot:
     footer: Footer
     index_table: pa.Table
     index: BlockIndex
+    is_composite: bool = False
 
 
-def read_exactly(fd: int, offset: int, length: int) -> bytes:
+def read_exactly(fd: Handle, offset: int, length: int) -> bytes:
     """Bytes of the file; fewer only where it ends."""
+    if not isinstance(fd, int):
+        return fd.read_at(offset, length)
     data = os.pread(fd, length, offset)
     if len(data) == length or not data:
         return data
@@ -69,7 +78,7 @@ def read_exactly(fd: int, offset: int, length: int) -> bytes:
     return b"".join(parts)
 
 
-def load_snapshot(fd: int, path: Path) -> Snapshot:
+def load_snapshot(fd: Handle, path: Path | str, *, may_be_composite: bool = False) -> Snapshot:
     """Read and check the last commit.
 
     Raises
@@ -78,35 +87,51 @@ def load_snapshot(fd: int, path: Path) -> Snapshot:
         Naming the path and what is wrong.
     """
     commit, in_slot = _last_commit(fd, path)
+    snapshot = read_snapshot(fd, path, commit, in_slot)
+    if snapshot.is_composite and not may_be_composite:
+        raise XdfFormatError(f"{path}: this is the metadata file of a composite set; open the folder of the set")
+    return snapshot
+
+
+def read_snapshot(fd: Handle, path: Path | str, commit: Commit, in_slot: bool) -> Snapshot:
+    """Read and check one commit."""
+    is_composite = bool(features_of(read_exactly(fd, 0, HEADER_SIZE)) & COMPOSITE)
+    longest = LONGEST_DATA_FILE if is_composite else commit.file_length
     try:
         raw = read_exactly(fd, commit.footer_offset, commit.footer_length)
         content = decode_frame(raw, Codec.ZSTD, commit.footer_decoded_length, commit.footer_checksum)
         footer = unpack_footer(content, commit.file_length)
-        tables = [_read_page(fd, page, INDEX_SCHEMA, len(footer.fields)) for page in footer.pages_of(PageKind.INDEX)]
+        tables = [read_page(fd, page, INDEX_SCHEMA, len(footer.fields)) for page in footer.pages_of(PageKind.INDEX)]
         table = pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
         index = BlockIndex.from_table(table, len(footer.fields))
-        check_index(index, footer.fields, footer.n_rows, commit.file_length)
+        check_index(index, footer.fields, footer.n_rows, longest)
     except XdfFormatError as error:
         raise type(error)(f"{path}: the footer is damaged: {error}") from error
-    return Snapshot(commit, in_slot, footer, table, index)
+    return Snapshot(commit, in_slot, footer, table, index, is_composite)
 
 
-def load_levels(fd: int, path: Path, footer: Footer) -> pa.Table:
+def load_levels(fd: Handle, path: Path | str, footer: Footer) -> pa.Table:
     """All factor levels in the order they were added, each with the number of its field."""
     try:
-        tables = [_read_page(fd, page, LEVELS_SCHEMA, 1) for page in footer.pages_of(PageKind.LEVELS)]
+        tables = [read_page(fd, page, LEVELS_SCHEMA, 1) for page in footer.pages_of(PageKind.LEVELS)]
     except XdfFormatError as error:
         raise type(error)(f"{path}: the factor levels are damaged: {error}") from error
     if not tables:
         return LEVELS_SCHEMA.empty_table()
     table = pa.concat_tables(tables).combine_chunks()
-    factors = [number for number, field in enumerate(footer.fields) if field.is_factor]
-    if not np.isin(column_of(table, "field"), factors).all():
+    if not have_owners(table, footer):
         raise XdfFormatError(f"{path}: the factor levels are damaged: some belong to no factor")
     return table
 
 
-def _read_page(fd: int, page: Page, schema: pa.Schema, rows_per_item: int) -> pa.Table:
+def have_owners(levels: pa.Table, footer: Footer) -> bool:
+    """Whether each level belongs to a factor."""
+    factors = [number for number, field in enumerate(footer.fields) if field.is_factor]
+    return bool(np.isin(column_of(levels, "field"), factors).all())
+
+
+def read_page(fd: Handle, page: Page, schema: pa.Schema, rows_per_item: int) -> pa.Table:
+    """The table of one page; the message of an error is the bare reason."""
     raw = read_exactly(fd, page.offset, page.length)
     table = read_table(decode_frame(raw, Codec.ZSTD, page.decoded_length, page.checksum), schema)
     if table.num_rows != page.count * rows_per_item:
@@ -114,7 +139,7 @@ def _read_page(fd: int, page: Page, schema: pa.Schema, rows_per_item: int) -> pa
     return table
 
 
-def _last_commit(fd: int, path: Path) -> tuple[Commit, bool]:
+def _last_commit(fd: Handle, path: Path | str) -> tuple[Commit, bool]:
     _check_kind(read_exactly(fd, 0, HEADER_SIZE), path)
     good, damaged = _read_slots(fd)
     for _ in range(_ATTEMPTS):
@@ -122,7 +147,8 @@ def _last_commit(fd: int, path: Path) -> tuple[Commit, bool]:
             break
         time.sleep(_PAUSE_SECONDS)
         good, damaged = _read_slots(fd)
-    size = os.fstat(fd).st_size  # after the slots: a file only grows behind its last commit
+    # After the slots: a file only grows behind its last commit.
+    size = os.fstat(fd).st_size if isinstance(fd, int) else fd.size
     if good is not None and not damaged:
         chosen, in_slot = good, True
     else:
@@ -134,14 +160,14 @@ def _last_commit(fd: int, path: Path) -> tuple[Commit, bool]:
     return chosen, in_slot
 
 
-def _check_kind(header: bytes, path: Path) -> None:
+def _check_kind(header: bytes, path: Path | str) -> None:
     if header[: len(MAGIC)] == MAGIC:
         try:
             check_header(header)
         except XdfFormatError as error:
             raise type(error)(f"{path}: {error}") from error
         return
-    looks_like = describe_foreign(path)
+    looks_like = describe_start(header)
     if header.startswith(LEGACY_MAGIC):
         raise XdfFormatError(
             f"{path}: this is {looks_like}, another format with the same suffix, which this reader does not read. "
@@ -152,7 +178,7 @@ def _check_kind(header: bytes, path: Path) -> None:
     raise XdfFormatError(f"{path}: this is not an .xdf file of this package; it looks like {looks_like}")
 
 
-def _read_slots(fd: int) -> tuple[Commit | None, bool]:
+def _read_slots(fd: Handle) -> tuple[Commit | None, bool]:
     """The later of the commits in the two slots, and whether a slot holds something else than a commit."""
     last, damaged = None, False
     for number, offset in enumerate(SLOT_OFFSETS):
@@ -165,7 +191,7 @@ def _read_slots(fd: int) -> tuple[Commit | None, bool]:
     return last, damaged
 
 
-def _commit_at_end(fd: int, path: Path, size: int, good: Commit | None, damaged: bool) -> tuple[Commit, bool]:
+def _commit_at_end(fd: Handle, path: Path | str, size: int, good: Commit | None, damaged: bool) -> tuple[Commit, bool]:
     """Decide by the copy that closes the file, when a slot is torn or none was written.
 
     The copy is safely on disk before its slot is touched. So a torn slot with a copy one commit ahead means that this

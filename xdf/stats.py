@@ -84,7 +84,8 @@ def of_values(values: npt.NDArray[np.generic], base: int, n_missing: int) -> Col
     (``rxcore/kernels/moments.py``), operation by operation, so that a summary has the same bits whether it reads the
     footer or the data. A change here is a change there.
     """
-    numbers = as_numbers(values, base)
+    with np.errstate(invalid="ignore"):  # a NaN may be a signalling one
+        numbers = as_numbers(values, base)
     if values.dtype.kind == "f":
         absent = np.isnan(numbers)
         if (n_absent := int(np.count_nonzero(absent))) > 0:

@@ -10,7 +10,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from xdf.codecs import Chunk, encode_column, encode_factor
+from xdf.chunks import Chunk, encode_column, encode_factor
 from xdf.conversion import match_columns
 from xdf.dictionaries import GrowingDictionary, Unified
 from xdf.errors import XdfColumnError, XdfError, XdfSchemaError, XdfWriteError
@@ -150,19 +150,8 @@ class XdfWriter:
             Something else is to be changed, or to something that is not allowed.
         """
         self._usable()
-        wrong = sorted(set(changes) - set(_EDITABLE))
-        if wrong:
-            raise XdfSchemaError(
-                f"{self.path}: column {name!r}: {', '.join(wrong)} cannot be changed; allowed: {', '.join(_EDITABLE)}"
-            )
-        for number, field in enumerate(self._fields):
-            if field.name == name:
-                edited = checked_field(field.with_(**_normalised(changes)), str(self.path))
-                self._fields = (*self._fields[:number], edited, *self._fields[number + 1 :])
-                self._dirty = True
-                return
-        names = tuple(field.name for field in self._fields)
-        raise XdfColumnError(f"{self.path}: {missing_column_message(name, names)}")
+        self._fields = relabelled(self._fields, name, changes, str(self.path))
+        self._dirty = True
 
     def commit(self) -> None:
         """Make what was written so far the file's last snapshot, safe on the disk.
@@ -276,6 +265,20 @@ class XdfWriter:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=wait, cancel_futures=True)
+
+
+def relabelled(fields: tuple[Field, ...], name: str, changes: dict[str, object], where: str) -> tuple[Field, ...]:
+    """The columns, one of them with other labels; see :meth:`XdfWriter.set_field`."""
+    wrong = sorted(set(changes) - set(_EDITABLE))
+    if wrong:
+        raise XdfSchemaError(
+            f"{where}: column {name!r}: {', '.join(wrong)} cannot be changed; allowed: {', '.join(_EDITABLE)}"
+        )
+    for number, field in enumerate(fields):
+        if field.name == name:
+            edited = checked_field(field.with_(**_normalised(changes)), where)
+            return (*fields[:number], edited, *fields[number + 1 :])
+    raise XdfColumnError(f"{where}: {missing_column_message(name, tuple(field.name for field in fields))}")
 
 
 def _normalised(changes: dict[str, object]) -> dict[str, object]:

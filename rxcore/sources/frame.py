@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,9 @@ from rxcore.blocks import Block
 from rxcore.errors import SourceError
 from rxcore.sources.arrow import TablePartition, estimate_nbytes, needed
 from rxcore.sources.arrow_types import block_of, labels_of, plain_array, plain_type, shared_levels
+from xdf.arrow import with_labels
+from xdf.errors import XdfSchemaError
+from xdf.pandas_frame import ATTRIBUTE as LABELS
 from xdf.schema import FACTOR_TYPE, Field, Schema, factor_field
 
 if TYPE_CHECKING:
@@ -79,7 +82,7 @@ class FrameSource:
 
     Categorical columns are factors with their categories as levels; object columns are typed by what they hold;
     nullable and arrow-backed columns keep their missing values. Column names that are not strings are read as
-    ``str(name)``.
+    ``str(name)``. Descriptions, declared low and high, and value labels are taken from ``frame.attrs["xdf"]``.
 
     Raises
     ------
@@ -98,7 +101,8 @@ class FrameSource:
         if len(set(names)) != len(names):
             twice = next(name for name in names if names.count(name) > 1)
             raise SourceError(f"{label}: two columns are called {twice!r}; names must differ: rename one of them")
-        self.schema = Schema(tuple(_field(name, frame.iloc[:, i], label) for i, name in enumerate(names)))
+        fields = [_field(name, frame.iloc[:, i], label) for i, name in enumerate(names)]
+        self.schema = Schema(tuple(_labelled(field, frame, label) for field in fields))
 
     @property
     def n_rows(self) -> int | None:
@@ -148,6 +152,18 @@ def _field(name: str, series: pd.Series[Any], label: str) -> Field:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return Field(name, plain_type(kind))
+
+
+def _labelled(field: Field, frame: pd.DataFrame, label: str) -> Field:
+    """The column with the labels that travel with a frame, if it has any."""
+    labels = frame.attrs.get(LABELS)
+    mine = labels.get(field.name) if isinstance(labels, Mapping) else None
+    if not isinstance(mine, Mapping):
+        return field
+    try:
+        return with_labels(field, mine, label)
+    except XdfSchemaError as error:
+        raise SourceError(f"{error}. Correct or remove frame.attrs[{LABELS!r}]") from error
 
 
 def _is_object(dtype: object) -> bool:

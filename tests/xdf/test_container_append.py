@@ -98,7 +98,7 @@ def test_commits_before_an_exception_stay(tmp_path: Path) -> None:
 def test_a_second_writer_is_refused_at_once(tmp_path: Path) -> None:
     path = write_file(tmp_path / "a.xdf", BATCHES[0])
     with xdf.append(path) as writer:
-        with pytest.raises(xdf.XdfLockedError, match=r"a.xdf: another writer holds the file; append again when"):
+        with pytest.raises(xdf.XdfLockedError, match=r"a.xdf: another writer holds the file: process"):
             xdf.append(path)
         assert_same_table(read_all(path), BATCHES[0])
         writer.write(BATCHES[1])

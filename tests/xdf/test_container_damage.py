@@ -136,7 +136,7 @@ def test_a_newer_version_is_refused_by_name(tmp_path: Path, whole: bytes) -> Non
 
 def test_an_unknown_feature_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(layout, "KNOWN_FEATURES", 4)
+        patch.setattr("xdf.creation.pack_header", lambda: layout.pack_header(features=4))
         path = write_file(tmp_path / "new.xdf", BATCHES[0])
     with pytest.raises(xdf.XdfVersionError, match="needs features 0x4 that this reader does not have"):
         xdf.open(path)

@@ -212,5 +212,5 @@ def test_folders_that_are_missing_or_in_the_way(tmp_path: Path) -> None:
         xdf.create(tmp_path, schema, overwrite=True)
     with pytest.raises(FileNotFoundError):
         xdf.append(tmp_path / "missing.xdf")
-    with pytest.raises(xdf.XdfWriteError, match="Is a directory"):
+    with pytest.raises(xdf.XdfFormatError, match=r"this is a folder, not an .xdf file, and no composite set is in it"):
         xdf.append(tmp_path)
