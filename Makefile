@@ -18,7 +18,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: $(VENV)/.for-users ## run the main job on 336,776 flights; its files go to demo-output
@@ -57,6 +57,10 @@ layers: $(VENV)/.for-developers ## which module may import which (import-linter)
 .PHONY: bench
 bench: $(VENV)/.for-benchmarks ## ours beside the peers on ROWS rows, REPEAT times; report in bench/results
 	$(BIN)/python -m bench.macro --rows $(ROWS) --repeat $(REPEAT)
+
+.PHONY: bench-container
+bench-container: $(VENV)/.for-benchmarks ## the .xdf container beside Parquet and Feather: size, scans, writing; ROWS, REPEAT as above
+	$(BIN)/python -m bench.container --rows $(ROWS) --repeat $(REPEAT)
 
 .PHONY: memory
 memory: $(VENV)/.for-benchmarks ## peak memory of each step at 3 and 30 million rows: flat, or it fails

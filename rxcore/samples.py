@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -63,11 +64,12 @@ def build_samples(folder: str | Path | None = None, *, force: bool = False) -> l
 
     Notes
     -----
-    ``AirlineDemoSmall`` (.csv, .xdf, Orc, Parquet): ``ArrDelay`` (whole minutes; missing is ``M`` in the text file),
-    ``CRSDepTime`` (hours, six decimals in every form) and ``DayOfWeek`` (Monday .. Sunday, in that order where the form
-    has factors). ``flights`` (same four forms): the 19 columns as published; ``carrier``, ``origin`` and ``dest`` are
-    factors in .xdf and Parquet, missing is ``NA`` in the text file. Rows keep their published order and come in blocks,
-    row groups or files of 100,000. Takes a few seconds and about 400 MB of memory.
+    ``AirlineDemoSmall`` (.csv, .xdf, Orc, Parquet, Composite): ``ArrDelay`` (whole minutes; missing is ``M`` in the
+    text file), ``CRSDepTime`` (hours, six decimals in every form) and ``DayOfWeek`` (Monday .. Sunday, in that order
+    where the form has factors). ``Composite`` is a composite set of the same blocks, one to each data file.
+    ``flights`` (the first four forms): the 19 columns as published; ``carrier``, ``origin`` and ``dest`` are factors in
+    .xdf and Parquet, missing is ``NA`` in the text file. Rows keep their published order and come in blocks, row groups
+    or files of 100,000. Takes a few seconds and about 400 MB of memory.
 
     Examples
     --------
@@ -85,6 +87,8 @@ def build_samples(folder: str | Path | None = None, *, force: bool = False) -> l
             "Orc": _write_orc,
             "Parquet": _write_parquet,
         }
+        if stem == "AirlineDemoSmall":
+            forms["Composite"] = _write_composite
         missing = {target / (stem + suffix): write for suffix, write in forms.items()}
         if not force:
             missing = {path: write for path, write in missing.items() if not path.exists()}
@@ -197,11 +201,16 @@ def _write_flights_text(_table: pa.Table, path: Path) -> None:
         shutil.copyfileobj(text, copy)
 
 
-def _write_xdf(table: pa.Table, path: Path) -> None:
+def _write_composite(table: pa.Table, path: Path) -> None:
+    """The blocks of the .xdf file, one to each data file."""
+    _write_xdf(table, path, create_composite_set=True, blocks_per_composite_file=1)
+
+
+def _write_xdf(table: pa.Table, path: Path, **composite: Any) -> None:
     from rxcore import rx_import
 
     described = {name: {"description": text} for name, text in _DESCRIPTIONS.items() if name in table.column_names}
-    rx_import(table, str(path), column_info=described, rows_per_read=ROWS_PER_BLOCK, report_progress=0)
+    rx_import(table, str(path), column_info=described, rows_per_read=ROWS_PER_BLOCK, report_progress=0, **composite)
 
 
 def _write_parquet(table: pa.Table, path: Path) -> None:

@@ -102,15 +102,13 @@ class Column:
         n_rows = len(self.values)
         validity = None if self.validity is None else pa.py_buffer(self.validity)
         if self.levels is not None:
-            codes = pa.Array.from_buffers(
-                pa.from_numpy_dtype(self.values.dtype), n_rows, *_buffers(validity, self.values, self.validity_offset)
-            )
-            inside = pc.and_(pc.greater_equal(codes, 0), pc.less(codes, len(self.levels)))
-            codes = pc.if_else(inside, codes, pa.scalar(None, codes.type)).cast(pa.int32())
-            factor = pa.DictionaryArray.from_arrays(codes, self.levels)
+            factor = pa.DictionaryArray.from_arrays(self._codes(len(self.levels)), self.levels, safe=False)
             # A string column may come as codes into the levels of its block; its logical type stays string.
             return factor if field.is_factor else factor.dictionary_decode().cast(field.type)
         values = self.values
+        if pa.types.is_boolean(field.type):
+            bits = np.packbits(values != 0, bitorder="little")
+            return pa.Array.from_buffers(field.type, n_rows, *_buffers(validity, bits, self.validity_offset))
         storage = _storage_type(field.type)
         if storage is not None and values.dtype != storage:
             widened = values.astype(storage)
@@ -126,6 +124,17 @@ class Column:
         if pa.types.is_temporal(field.type):
             return array.view(field.type)
         return array.cast(field.type)
+
+    def _codes(self, n_levels: int) -> pa.Array:
+        """Codes as int32, null where they are missing or lie outside the levels."""
+        values, n_rows, offset = self.values, len(self.values), self.validity_offset
+        validity = None if self.validity is None else pa.py_buffer(self.validity)
+        if n_rows and not (values.min() >= 0 and values.max() < n_levels):
+            inside = (values >= 0) & (values < n_levels)  # type: ignore[operator]
+            if self.validity is not None:
+                inside &= np.unpackbits(self.validity, bitorder="little", count=offset + n_rows)[offset:].view(np.bool_)
+            validity, offset = pa.py_buffer(np.packbits(inside, bitorder="little")), 0
+        return pa.Array.from_buffers(pa.int32(), n_rows, *_buffers(validity, values.astype(np.int32), offset))
 
 
 def _buffers(validity: pa.Buffer | None, values: Values, offset: int) -> tuple[list[pa.Buffer | None], int, int]:

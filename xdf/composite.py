@@ -42,6 +42,7 @@ from xdf.snapshot import Snapshot, load_snapshot, read_exactly
 
 # Open data files: enough for every thread to have one or two, far from what a process may have open.
 _MOST_OPEN = 64
+_ATTEMPTS = 5
 _CLOSED = -1
 _NO_LEVELS = pa.nulls(0, pa.string())
 _CODE_TYPES = (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32))
@@ -63,7 +64,17 @@ def open_set(folder: Place, metadata: Place | None = None) -> XdfSet:
     XdfFormatError
         The folder holds no set, or an unfinished or damaged one, or one of another format.
     """
-    metadata = find_metadata(folder) if metadata is None else metadata
+    attempts = _ATTEMPTS
+    while True:
+        attempts -= 1
+        found = _open_once(folder, find_metadata(folder) if metadata is None else metadata)
+        if attempts == 0 or not found.was_replaced():
+            return found
+        # Somebody replaced the set between its metadata and its data files: the new one is the one to open.
+        found.close()
+
+
+def _open_once(folder: Place, metadata: Place) -> XdfSet:
     handle = open_handle(metadata)
     try:
         return XdfSet(folder, metadata, handle, load_set(handle, metadata))
@@ -121,7 +132,8 @@ class XdfSet(XdfFile):
     """One snapshot of a composite set, read like a file. Made by :func:`xdf.open`.
 
     Appending to a set adds files and never changes any, so that a set that is open keeps its snapshot. Replacing or
-    compacting it takes files away: then an open set can be read as far as its files were opened before.
+    compacting it takes files away: a local set of up to 64 files holds on to all of them; a larger one can then be read
+    as far as its files were opened before.
 
     Attributes
     ----------
@@ -149,6 +161,7 @@ class XdfSet(XdfFile):
         self.n_files = len(self.files)
         self.size_on_disk = snapshot.commit.file_length + sum(file.length for file in self.files)
         self._folder = child(folder, DATA_FOLDER)
+        self._held, self._is_incomplete = self._hold()
         self._starts = np.cumsum([0, *(file.n_blocks for file in self.files)])
 
     def __repr__(self) -> str:
@@ -157,11 +170,14 @@ class XdfSet(XdfFile):
     def close(self) -> None:
         """Let go of the files. Columns that were read stay valid. Closing twice does nothing."""
         super().close()
-        if hasattr(self, "_opening"):
+        if hasattr(self, "_held"):
             with self._opening:
                 files, self._open = self._open, OrderedDict()
+                held, self._held = self._held, {}
             for file in files.values():
                 file.close()
+            for fd in held.values():
+                os.close(fd)
 
     def file_of_block(self, number: int) -> tuple[DataFile, int]:
         """The data file that holds a block, and the number of the block in it."""
@@ -176,6 +192,27 @@ class XdfSet(XdfFile):
         largest = max(self.rows_per_block, default=0)
         return super().block_nbytes(columns) + translated * 2 * _CODE_TYPES[-1].itemsize * largest
 
+    def was_replaced(self) -> bool:
+        """Whether files were missing when it was opened, and its metadata file is another one by now."""
+        if not self._is_incomplete or not isinstance(self._fd, int):
+            return False
+        try:
+            return not os.path.samestat(os.fstat(self._fd), os.stat(self.metadata_path))
+        except FileNotFoundError:
+            return False
+
+    def _hold(self) -> tuple[dict[int, int], bool]:
+        """Open the data files, unless they are many, so that nobody can take them away; and whether one is missing."""
+        held: dict[int, int] = {}
+        is_incomplete = False
+        if isinstance(self._folder, Path) and len(self.files) <= _MOST_OPEN:
+            for number, file in enumerate(self.files):
+                try:
+                    held[number] = os.open(self._folder / file.name, os.O_RDONLY | os.O_CLOEXEC)
+                except OSError:
+                    is_incomplete = True  # whoever reads it is told
+        return held, is_incomplete
+
     def _locate(self, block: int) -> tuple[int, int]:
         file = int(np.searchsorted(self._starts, block, side="right")) - 1
         return file, block - int(self._starts[file])
@@ -187,7 +224,9 @@ class XdfSet(XdfFile):
             if found is not None:
                 self._open.move_to_end(number)
                 return found
-        opened = self._open_data(self.files[number])
+            # A copy, because another thread may be opening the same file.
+            held = os.dup(self._held[number]) if number in self._held else None
+        opened = self._open_data(self.files[number], held)
         with self._opening:
             if self._fd == _CLOSED:
                 opened.close()
@@ -198,10 +237,10 @@ class XdfSet(XdfFile):
                 self._open.popitem(last=False)
         return found
 
-    def _open_data(self, file: DataFile) -> XdfFile:
+    def _open_data(self, file: DataFile, held: int | None) -> XdfFile:
         place = child(self._folder, file.name)
         try:
-            handle = open_handle(place)
+            handle = open_handle(place) if held is None else held
         except FileNotFoundError as error:
             raise XdfFormatError(
                 f"{self.path}: data file {file.name!r} is gone: the set was replaced or compacted after it was opened, "

@@ -227,16 +227,16 @@ class CompositeWriter:
     def write(self, batch: pa.RecordBatch, /) -> None:
         """Add one block, in a new data file where the last one has as many as it may; see :meth:`XdfWriter.write`."""
         self._usable()
-        if self._current is None:
-            self._current = self._new_part().open()
         try:
+            if self._current is None:
+                self._current = self._new_part().open()
             self._current.write(batch)
+            self._dirty = True
+            if self._current.n_blocks >= self.blocks_per_file:
+                self._finish_current()
         except XdfWriteError:
             self._failed = True
             raise
-        self._dirty = True
-        if self._current.n_blocks >= self.blocks_per_file:
-            self._finish_current()
 
     def reserve(self, count: int = 1) -> list[DataFilePart]:
         """Data files for others to write, in any thread or process, at the same time.

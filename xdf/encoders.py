@@ -26,6 +26,8 @@ Mask = npt.NDArray[np.bool_]
 # Up to so many rows both a dictionary and planes are made in full, and the smaller is kept; above, a sample of half as
 # many decides.
 _FEW_ROWS = 16_384
+# A single plane is the column itself, which is read faster than codes; it may cost a little more space.
+_ONE_PLANE_MAY_COST = 1.03
 # Fewer texts than these are not worth the look at how often they repeat, which takes several calls of Arrow.
 _FEW_TEXTS = 256
 _TEXT_SAMPLE = 2048
@@ -109,7 +111,10 @@ def _best(values: Values, bitmap: tuple[Part, ...], coded: _Candidate | None, le
         tried[Encoding.DIRECT] = estimate([*missing, whole], level, [Effort.MATCHES])
     if coded is not None:
         tried[Encoding.DICTIONARY] = estimate((sample_part(part, n_rows) for part in coded.parts), level)
-    best = min(tried, key=lambda encoding: tried[encoding].n_bytes)
+    costs = {encoding: tried[encoding].cost for encoding in tried}
+    if values.itemsize == 1:
+        costs[Encoding.PLANES] /= _ONE_PLANE_MAY_COST
+    best = min(costs, key=lambda encoding: costs[encoding])
     return best, tried[best].effort
 
 
@@ -144,7 +149,7 @@ def encode_texts(texts: pa.Array, level: int) -> Encoded:
     of_coded, of_plain = (
         estimate((sample_part(part, n_rows) for part in candidate.parts), level) for candidate in (coded, plain)
     )
-    if of_coded.n_bytes <= of_plain.n_bytes:
+    if of_coded.cost <= of_plain.cost:
         return _encode(coded, level, of_coded.effort)
     return _encode(plain, level, of_plain.effort)
 

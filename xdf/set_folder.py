@@ -62,11 +62,9 @@ class SetFolder:
         self._kept: set[str] = set()
         self._own = re.compile(rf"{re.escape(name)}_([0-9]+)\.xdfd")
         self._unfinished = re.compile(rf"\.{re.escape(name)}(_[0-9]+\.xdfd|\.xdfm)\..*\.partial")
-        present = [match for match in map(self._own.fullmatch, names_in(self.data)) if match]
-        self._replaced = {match[0] for match in present}
-        numbers = [int(match[1]) for match in present]
-        self._next = 1 + max(numbers, default=0)
-        self._first = self._next
+        self._replaced: set[str] = set()
+        self._next = self._first = 1
+        self._count()
 
     def next_file(self) -> tuple[Place, str]:
         """A place for a new data file, and its name."""
@@ -100,6 +98,8 @@ class SetFolder:
         for name in names_in(self._metadata):
             if self._unfinished.fullmatch(name):
                 _delete(child(self._metadata, name))
+        if self._next == self._first:
+            self._count()
         return left
 
     def remove_uncommitted(self) -> None:
@@ -123,6 +123,12 @@ class SetFolder:
             with contextlib.suppress(OSError):
                 fcntl.flock(lock, fcntl.LOCK_UN)
             os.close(lock)
+
+    def _count(self) -> None:
+        """Number new data files behind those that are there."""
+        present = [match for match in map(self._own.fullmatch, names_in(self.data)) if match]
+        self._replaced = {match[0] for match in present}
+        self._next = self._first = 1 + max((int(match[1]) for match in present), default=0)
 
     def _is_own(self, name: str) -> bool:
         return self._own.fullmatch(name) is not None or self._unfinished.fullmatch(name) is not None

@@ -37,6 +37,7 @@ class PredictRequest:
     model: Model
     data: DataRequest
     output: str | None = None
+    blocks_per_file: int | None = None
     onto_input: bool = False
     standard_errors: bool = False
     interval: str = "none"
@@ -296,17 +297,21 @@ def _frame(batches: Iterator[pa.RecordBatch], schema: Schema) -> pd.DataFrame:
     return frame
 
 
+def _new_output(request: PredictRequest, output: str, schema: Schema) -> xdf.XdfWriter | xdf.CompositeWriter:
+    level, overwrite = request.compression_level, request.overwrite
+    if request.blocks_per_file is None:
+        return xdf.create(output, schema, overwrite=overwrite, compression_level=level)
+    return xdf.create_composite(
+        output, schema, blocks_per_file=request.blocks_per_file, overwrite=overwrite, compression_level=level
+    )
+
+
 def _write(request: PredictRequest, output: str, predictor: Predictor, batches: Iterator[pa.RecordBatch]) -> None:
     if request.append == "rows":
         writer = xdf.append(output)
     else:
         try:
-            writer = xdf.create(
-                output,
-                predictor.schema,
-                overwrite=request.overwrite,
-                compression_level=request.compression_level,
-            )
+            writer = _new_output(request, output, predictor.schema)
         except xdf.XdfExistsError as error:
             raise OutputExistsError(f"rx_predict: {output} exists; pass overwrite=True to replace it") from error
     with writer:

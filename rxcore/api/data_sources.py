@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rxcore.api.data_source_base import (
@@ -21,10 +22,11 @@ from rxcore.errors import OptionError
 from rxcore.metadata import ColumnRequests
 from rxcore.sources.base import Source
 from rxcore.sources.columnar import ColumnarSource
-from rxcore.sources.paths import expand_files, find_input
+from rxcore.sources.paths import expand_files, find_input, kind_of
 from rxcore.sources.resolve import block_rows
 from rxcore.sources.retyped import retyped
 from rxcore.sources.xdf import XdfSource
+from xdf.composite_writer import DEFAULT_BLOCKS_PER_FILE
 
 __all__ = [
     "RxDataSource",
@@ -38,12 +40,13 @@ __all__ = [
 
 
 class RxXdfData(RxDataSource):
-    """An .xdf file.
+    """An .xdf file, or a composite set: a folder of data files that are read as one.
 
     Parameters
     ----------
     file : str or path-like
-        Relative paths are searched along RxOptions ``dataPath`` when they are read.
+        Relative paths are searched along RxOptions ``dataPath`` when they are read. A file ends in ``.xdf``; a path
+        without a suffix is the folder of a composite set.
     vars_to_keep, vars_to_drop : list of str, optional
         Columns to read; one of the two.
     strings_as_factors : bool, default False
@@ -53,9 +56,13 @@ class RxXdfData(RxDataSource):
     return_data_frame : bool, default True
         Accepted for compatibility.
     file_system : str or RxFileSystem, default "native"
-    create_composite_set, create_partition_set : bool, optional
-    blocks_per_composite_file : int, default 3
+    create_composite_set : bool, optional
+        Used when it is written. True: a composite set, in a folder with the name of the file but without ``.xdf``;
+        False: a single file; default: what ``file`` says.
+    create_partition_set : bool, optional
         Not available in this version.
+    blocks_per_composite_file : int, default 3
+        Blocks of each data file of a composite set.
 
     Raises
     ------
@@ -87,12 +94,8 @@ class RxXdfData(RxDataSource):
         super().__init__()
         check_file(owner, file, several=False)
         check_file_system(owner, file_system)
-        refuse_unbuilt(
-            owner,
-            create_composite_set=(create_composite_set or None, None),
-            create_partition_set=(create_partition_set or None, None),
-            blocks_per_composite_file=(blocks_per_composite_file, 3),
-        )
+        refuse_unbuilt(owner, create_partition_set=(create_partition_set or None, None))
+        check_blocks_per_file(owner, blocks_per_composite_file)
         if blocks_per_read < 1:
             raise OptionError(f"{owner}: blocks_per_read must be a whole number of at least 1; got {blocks_per_read!r}")
         self.file = os.fspath(file)
@@ -109,9 +112,56 @@ class RxXdfData(RxDataSource):
     def source(self, *, caller: str | None = None, rows_per_block: int | None = None) -> Source:  # noqa: ARG002
         """The file, with the chosen columns. Blocks are those of the file, whatever ``rows_per_block``."""
         caller = caller or type(self).__name__
-        source = XdfSource(find_input(self.file, caller), f"File name: {self.file}")
+        path = composite_folder(self.file) if self.create_composite_set else self.file
+        source = XdfSource(find_input(path, caller), f"File name: {path}")
         requests = ColumnRequests.parse(None, None, self.strings_as_factors, caller)
         return retyped(source, requests, keep=self.vars_to_keep, drop=self.vars_to_drop, caller=caller)
+
+
+def composite_folder(file: FileName) -> str:
+    """The folder of the composite set that is written for a file name."""
+    return os.fspath(file).removesuffix(".xdf")
+
+
+def check_blocks_per_file(owner: str, blocks: object) -> None:
+    """Refuse what is no number of blocks."""
+    if not isinstance(blocks, int) or isinstance(blocks, bool) or blocks < 1:
+        raise OptionError(f"{owner}: blocks_per_composite_file must be a whole number of at least 1; got {blocks!r}")
+
+
+def output_target(
+    caller: str, argument: str, output: Any, composite: bool | None = None, blocks_per_file: int | None = None
+) -> tuple[str, int | None]:
+    """Where to write, and how many blocks go to each data file: None for a single file.
+
+    Parameters
+    ----------
+    caller, argument : str
+        For messages.
+    output : RxXdfData, str or path-like
+    composite : bool, optional
+        Whether a composite set is asked for; else ``output`` says it, by its own argument or by its name.
+    blocks_per_file : int, optional
+
+    Raises
+    ------
+    OptionError
+    """
+    path = output.file if isinstance(output, RxXdfData) else output
+    if isinstance(output, RxXdfData):
+        composite = output.create_composite_set if composite is None else composite
+        blocks_per_file = output.blocks_per_composite_file if blocks_per_file is None else blocks_per_file
+    blocks_per_file = DEFAULT_BLOCKS_PER_FILE if blocks_per_file is None else blocks_per_file
+    check_blocks_per_file(caller, blocks_per_file)
+    if isinstance(path, (str, os.PathLike)) and os.fspath(path):
+        if composite or (composite is None and (not Path(path).suffix or os.path.isdir(path))):
+            return composite_folder(path), blocks_per_file
+        if kind_of(path) == "xdf":
+            return os.fspath(path), None
+    raise OptionError(
+        f"{caller}: {argument} must be an .xdf file (RxXdfData or its path), or a path without a suffix for a "
+        f"composite set; got {output!r}"
+    )
 
 
 class _ColumnarData(RxDataSource):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import rxcore.sources.rows as source_rows
+import xdf
 from rxcore.api.rx_get_var_info import described_schema, variable_information
 from rxcore.errors import OptionError
 from rxcore.metadata import plain_name
@@ -118,6 +119,7 @@ def _file_fields(source: XdfSource, verbose: int) -> Mapping[str, Any]:
         "file_name": source.label.removeprefix("File name: "),
         "obj_name": None,
         "data_class": "RxXdfData",
+        "num_composite_files": file.n_files if isinstance(file, xdf.XdfSet) else None,
         "num_blocks": source.n_blocks,
         "compression": "none" if file.compression_level == 0 else "zstd",
         "size_on_disk": file.size_on_disk if verbose else None,

@@ -9,9 +9,9 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import xdf
-from rxcore.api.data_sources import RxTextData, RxXdfData
+from rxcore.api.data_sources import RxTextData, RxXdfData, output_target
 from rxcore.api.rx_read_xdf import most_rows, warn_of_fewer_rows
-from rxcore.arguments import refuse_unbuilt, take_spellings
+from rxcore.arguments import take_spellings
 from rxcore.errors import OptionError, SourceError
 from rxcore.events import ProgressPrinter
 from rxcore.importing import ImportRequest, declared_ranges, import_to_frame, import_to_xdf, output_path
@@ -79,7 +79,7 @@ def rx_import(
         A path says by its suffix what it is: .csv, .txt, .tsv (also .gz, .zst, .bz2), .parquet, .orc, .xdf, or a
         folder.
     output_file : str, path-like or RxXdfData, optional
-        The .xdf file to write. None: return a DataFrame.
+        The .xdf file to write; without a suffix the folder of a composite set. None: return a DataFrame.
     vars_to_keep, vars_to_drop : list of str, optional
         Columns to read, by their names in the input; one of the two. Columns made by transforms are kept.
     row_selection, transforms, transform_objects, transform_function, transform_variables, transform_packages
@@ -111,8 +111,10 @@ def rx_import(
     xdf_compression_level : int, optional
         -1 .. 9; 0 stores plain; default RxOptions ``xdfCompressionLevel``.
     create_composite_set : bool, optional
+        True: write a composite set, in a folder with the name of ``output_file`` but without ``.xdf``; False: a single
+        file; default: what ``output_file`` says.
     blocks_per_composite_file : int, optional
-        Not available in this version.
+        Blocks of each data file of a composite set; default 3.
     **kwargs
         For text, arguments of :class:`RxTextData`, such as ``delimiter`` or ``missing_value_string``.
 
@@ -159,15 +161,10 @@ class _Import:
 
     def run(self) -> pd.DataFrame | RxXdfData:
         given = self.given
-        refuse_unbuilt(
-            "rx_import",
-            create_composite_set=(given["create_composite_set"] or None, None),
-            blocks_per_composite_file=(given["blocks_per_composite_file"], None),
-        )
         self._check_type()
         if given["input_data"] is None:
             raise OptionError("rx_import: input_data is missing; pass a path, a data source or a data frame")
-        output = self._output()
+        output, blocks_per_file = self._output()
         appends = self._appends() and output is not None and os.path.exists(output)
         source = self._source(output if appends else None)
         seen, names = self._transformed(source)
@@ -185,6 +182,7 @@ class _Import:
                 compression_level=int(RxOptions.get_option("xdfCompressionLevel") if level is None else level),
                 columns=names,
                 ranges=declared_ranges(source),
+                blocks_per_file=blocks_per_file,
                 sink=self._sink(),
             )
         )
@@ -226,14 +224,19 @@ class _Import:
             raise OptionError(f"rx_import: report_progress is {level!r}; allowed are 0, 1, 2, 3")
         return ProgressPrinter(int(level))
 
-    def _output(self) -> str | None:
-        output = self.given["output_file"]
-        if output is None:
-            return None
-        path = output.file if isinstance(output, RxXdfData) else output
-        if not isinstance(path, (str, os.PathLike)) or kind_of(path) != "xdf":
-            raise OptionError(f"rx_import: output_file must be an .xdf file (RxXdfData or its path); got {output!r}")
-        return output_path(path)
+    def _output(self) -> tuple[str | None, int | None]:
+        """Where to write, and how many blocks go to each data file of a set."""
+        given = self.given
+        if given["output_file"] is None:
+            return None, None
+        path, blocks_per_file = output_target(
+            "rx_import",
+            "output_file",
+            given["output_file"],
+            given["create_composite_set"],
+            given["blocks_per_composite_file"],
+        )
+        return output_path(path), blocks_per_file
 
     def _requests(self, appended_to: str | None, is_text: bool) -> ColumnRequests:
         given = self.given

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from rxcore.analyses.predict import PredictRequest, predict
-from rxcore.api.data_sources import RxXdfData
+from rxcore.api.data_sources import RxXdfData, output_target
 from rxcore.arguments import name_list, take_spellings
 from rxcore.compute_context import RxComputeContext
 from rxcore.errors import OptionError
@@ -151,11 +151,12 @@ def rx_predict_default(
         )
     if append not in (None, "none", "rows"):
         raise OptionError(f"rx_predict: append is {append!r}; allowed are 'none' and 'rows'")
-    output = _output_path(output_data)
+    output, blocks_per_file = _output_path(output_data)
     request = PredictRequest(
         model=model_object,
         data=DataRequest(data),
         output=output,
+        blocks_per_file=blocks_per_file,
         onto_input=output is not None and overwrite and append != "rows" and _same_file(data, output),
         standard_errors=compute_standard_errors,
         interval=interval,
@@ -198,13 +199,11 @@ def _names(predicted: Any, residual: Any, error: Any, interval: Any) -> dict[str
     return names
 
 
-def _output_path(output: Any) -> str | None:
+def _output_path(output: Any) -> tuple[str | None, int | None]:
+    """Where to write, and how many blocks go to each data file of a composite set."""
     if output is None:
-        return None
-    path = output.file if isinstance(output, RxXdfData) else output
-    if isinstance(path, str | os.PathLike) and str(path).endswith(".xdf"):
-        return os.fspath(path)
-    raise OptionError(f"rx_predict: output_data must be a .xdf file (RxXdfData or its path); got {output!r}")
+        return None, None
+    return output_target("rx_predict", "output_data", output)
 
 
 def _same_file(data: Any, output: str) -> bool:

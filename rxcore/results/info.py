@@ -167,7 +167,13 @@ class InfoResults:
         lines = [f"File name:{self.file_name}" if self.file_name is not None else f"{self._object()}:{self.obj_name}"]
         if self.source_kind is not None:
             lines.append(f"Data Source:{self.source_kind}")
-        for what, value in (("observations", self.num_rows), ("variables", self.num_vars), ("blocks", self.num_blocks)):
+        counts = {
+            "composite data files": self.num_composite_files,
+            "observations": self.num_rows,
+            "variables": self.num_vars,
+            "blocks": self.num_blocks,
+        }
+        for what, value in counts.items():
             if value is not None:
                 lines.append(f"Number of {what}:{float(value)}")
         if self.compression is not None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+import xdf
 from rxcore.errors import OptionError, SourceError
 from rxcore.metadata import ColumnRequests
 from rxcore.options import RxOptions
@@ -60,6 +61,7 @@ def as_source(data: Any, *, caller: str, rows_per_block: int | None = None) -> S
     if callable(give) and getattr(data, "is_rx_data_source", False):
         given: Source = give(caller=caller, rows_per_block=rows_per_block)
         return given
+    data = _reopened(data)
     if _is_source(data):
         own: Source = data
         return own
@@ -84,6 +86,13 @@ def as_source(data: Any, *, caller: str, rows_per_block: int | None = None) -> S
         except (pa.ArrowInvalid, pa.ArrowTypeError):
             pass  # a stream of something else than rows: a single column, for one
     raise SourceError(f"{caller}: {_refusal(data)} Accepted: {ACCEPTED}")
+
+
+def _reopened(data: Any) -> Any:
+    """An open .xdf file or set as a source with its blocks; one that is elsewhere is read as a stream."""
+    if isinstance(data, xdf.XdfFile) and isinstance(data.path, os.PathLike):
+        return XdfSource(data.path)
+    return data
 
 
 def _is_source(data: Any) -> bool:
@@ -153,9 +162,9 @@ def folder_kind(folder: Path, caller: str) -> str:
         When they are of several kinds, or of none.
     """
     if (folder / "metadata").is_dir() and (folder / "data").is_dir():
-        raise SourceError(
-            f"{caller}: {str(folder)!r} is a composite or partitioned .xdf set, which is not available yet"
-        )
+        if any(path.suffix == ".xdfp" for path in (folder / "metadata").iterdir()):
+            raise SourceError(f"{caller}: {str(folder)!r} is a partitioned .xdf set, which is not available yet")
+        return "xdf"
     kinds = {kind_of(path) for path in visible_files(folder)} - {None}
     if len(kinds) == 1:
         kind = kinds.pop()

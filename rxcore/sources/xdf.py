@@ -95,11 +95,15 @@ class XdfPartition:
 
 
 class XdfSource:
-    """An .xdf file as it is when the source is made.
+    """An .xdf file or composite set as it is when the source is made.
+
+    The blocks of a set number through all its data files, as one file: so it gives the same bits as a single file with
+    the same blocks.
 
     Parameters
     ----------
     path : str or path-like
+        A file, or the folder of a set.
     label : str, optional
         How results name it; default ``File name: <path>``.
 
@@ -116,6 +120,8 @@ class XdfSource:
         self.path = os.path.abspath(os.fspath(path))
         self.label = f"File name: {os.fspath(path)}" if label is None else label
         self._file = open_xdf(self.path)
+        # What changes when rows are added to a set is its metadata file, not its folder.
+        self._opened_by = str(self._file.metadata_path) if isinstance(self._file, xdf.XdfSet) else self.path
 
     @property
     def file(self) -> xdf.XdfFile:
@@ -143,7 +149,7 @@ class XdfSource:
         self.schema.select(wanted)
         parts, start = [], 0
         for number, n_rows in enumerate(self._file.rows_per_block):
-            parts.append(XdfPartition(self.path, number, n_rows, start, wanted, handle=self._file))
+            parts.append(XdfPartition(self._opened_by, number, n_rows, start, wanted, handle=self._file))
             start += n_rows
         return parts
 

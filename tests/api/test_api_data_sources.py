@@ -99,8 +99,10 @@ def test_what_changes_nothing_is_accepted() -> None:
         default_read_buffer_size=5, return_data_frame=False,
     )  # fmt: skip
     RxXdfData("a.xdf", blocks_per_read=5, create_composite_set=False, return_data_frame=False)
-    with pytest.raises(OptionError, match=r"RxXdfData: create_composite_set=True is not available in this version"):
-        RxXdfData("a", create_composite_set=True)
+    with pytest.raises(OptionError, match=r"RxXdfData: create_partition_set=True is not available in this version"):
+        RxXdfData("a", create_partition_set=True)
+    with pytest.raises(OptionError, match=r"blocks_per_composite_file must be a whole number of at least 1; got 0"):
+        RxXdfData("a", blocks_per_composite_file=0)
     with pytest.raises(OptionError, match=r"blocks_per_read must be a whole number of at least 1; got 0"):
         RxXdfData("a.xdf", blocks_per_read=0)
     with pytest.raises(OptionError, match=r"the rows of a block must be a whole number"):

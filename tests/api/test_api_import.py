@@ -275,8 +275,8 @@ def test_outputs_that_cannot_be_made(tmp_path: Path) -> None:
         rx_import(table(), str(tmp_path / "a.csv"))
     with pytest.raises(SourceError, match=r"nowhere/a.xdf' could not be written, and no file was made"):
         rx_import(table(), str(tmp_path / "nowhere" / "a.xdf"))
-    with pytest.raises(OptionError, match=r"create_composite_set=True is not available in this version"):
-        rx_import(table(), str(tmp_path / "a.xdf"), create_composite_set=True)
+    with pytest.raises(OptionError, match=r"output_file must be an .xdf file"):
+        rx_import(table(), str(tmp_path / "a"), create_composite_set=False)
     with pytest.raises(SourceError, match=r"column 'x' has type list<"):
         rx_import(pa.table({"x": [[1]]}), str(tmp_path / "a.xdf"))
     with pytest.raises(SourceError, match=r"compression_level must be a whole number from -1 to 9; got 12"):

@@ -179,7 +179,7 @@ def test_a_frame_from_a_file_is_bounded(linear: Any, path: str, table: pa.Table)
         ({"type": "odds"}, "type is 'odds'; allowed are 'response' and 'link'"),
         ({"interval": "wide"}, "interval is 'wide'; allowed are"),
         ({"confidence_level": 95}, "confidence_level is 95.0; it must lie between 0 and 1"),
-        ({"output_data": "scores.csv"}, "output_data must be a .xdf file"),
+        ({"output_data": "scores.csv"}, "output_data must be an .xdf file"),
         ({"append": "cols"}, "append is 'cols'; allowed are 'none' and 'rows'"),
         ({"interval_var_names": ["a"]}, "interval_var_names needs two names"),
     ],

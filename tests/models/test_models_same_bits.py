@@ -54,11 +54,18 @@ def xdf(table: pa.Table, folder: Path) -> Any:
     return str(path)
 
 
+def composite(table: pa.Table, folder: Path) -> Any:
+    path = folder / "flights"
+    rxcore.rx_import(table, str(path), rows_per_read=ROWS_PER_BLOCK, blocks_per_composite_file=2, report_progress=0)
+    return str(path)
+
+
 SOURCES: dict[str, Callable[[pa.Table, Path], Any]] = {
     "csv": csv,
     "parquet": parquet,
     "orc": orc,
     "xdf": xdf,
+    "composite": composite,
     "table": lambda table, folder: table,
     "pandas": lambda table, folder: table.to_pandas(),
     "polars": lambda table, folder: pl.from_arrow(table),

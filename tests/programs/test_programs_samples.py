@@ -16,7 +16,6 @@ import xdf
 from rxcore.errors import MissingExtraError, OptionError
 
 N_FLIGHTS = 336_776
-STEMS = ("AirlineDemoSmall", "flights")
 FORMS = (".csv", ".xdf", "Orc", "Parquet")
 
 
@@ -24,7 +23,10 @@ FORMS = (".csv", ".xdf", "Orc", "Parquet")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("samples")
     made = samples.build_samples(place / "inside" / "folders")
-    assert [path.name for path in made] == [stem + form for stem in STEMS for form in FORMS]
+    assert [path.name for path in made] == [
+        *("AirlineDemoSmall" + form for form in (*FORMS, "Composite")),
+        *("flights" + form for form in FORMS),
+    ]
     return place / "inside" / "folders"
 
 
@@ -49,6 +51,11 @@ def test_the_demo_table_is_the_same_in_every_form(folder: Path) -> None:
         assert file.rows_per_block == (100_000, 100_000, 100_000, 36_776)
         assert file.schema.field("DayOfWeek").levels == samples.WEEKDAYS
         assert file.schema.field("ArrDelay").description == "Arrival delay, minutes; early is negative"
+    with xdf.open(folder / "AirlineDemoSmallComposite") as file:
+        assert isinstance(file, xdf.XdfSet)
+        assert file.n_files == 4
+        assert file.schema.field("DayOfWeek").levels == samples.WEEKDAYS
+        assert file.to_arrow() == tables[-1]
     assert tables[0].column_names == ["ArrDelay", "CRSDepTime", "DayOfWeek"]
     for table in tables:
         assert table.num_rows == N_FLIGHTS
@@ -130,7 +137,7 @@ def test_force_replaces_folders_whole(tmp_path: Path) -> None:
     (tmp_path / "AirlineDemoSmallOrc").mkdir()
     (tmp_path / "AirlineDemoSmallOrc" / "stale.orc").write_bytes(b"")
     made = samples.build_samples(tmp_path, force=True)
-    assert len(made) == 8
+    assert len(made) == 9
     assert [part.name for part in sorted((tmp_path / "AirlineDemoSmallOrc").iterdir())] == [
         f"part-0000{number}.orc" for number in range(4)
     ]

@@ -286,7 +286,10 @@ def test_folders_that_say_nothing(tmp_path: Path) -> None:
         RxOrcData(str(tmp_path)).source()
     (tmp_path / "set" / "metadata").mkdir(parents=True)
     (tmp_path / "set" / "data").mkdir()
-    with pytest.raises(SourceError, match=r"composite or partitioned .xdf set, which is not available yet"):
+    with pytest.raises(SourceError, match=r"this is a folder, not an .xdf file, and no composite set is in it"):
+        as_source(tmp_path / "set", caller="test")
+    (tmp_path / "set" / "metadata" / "set.xdfp").touch()
+    with pytest.raises(SourceError, match=r"is a partitioned .xdf set, which is not available yet"):
         as_source(tmp_path / "set", caller="test")
     (tmp_path / "a.dta").touch()
     with pytest.raises(SourceError, match=r"the suffix does not say what the file is; wrap it: RxTextData"):

@@ -107,6 +107,13 @@ def xdf_file(folder: Path) -> Source:
     return as_source(path, caller="test")
 
 
+def composite_set(folder: Path) -> Source:
+    path = str(folder / "rows")
+    options = {"rows_per_read": ROWS, "blocks_per_composite_file": 2, "report_progress": 0, "overwrite": True}
+    rxcore.rx_import(expected(True), path, **options)
+    return as_source(path, caller="test")
+
+
 def xdf_retyped(folder: Path) -> Source:
     path = folder / "rows.xdf"
     rxcore.rx_import(expected(False), str(path), rows_per_read=ROWS, report_progress=0, overwrite=True)
@@ -143,6 +150,7 @@ MAKERS: dict[str, tuple[Callable[[Path], Source], bool, tuple[tuple[int, ...], .
     "plain parquet": (plain_parquet, False, ((100, 70, 60),), {}),
     "orc": (orc, False, LAYOUT, {}),
     "xdf": (xdf_file, True, LAYOUT, {}),
+    "composite": (composite_set, True, LAYOUT, {}),
     "xdf retyped": (xdf_retyped, True, LAYOUT, {}),
     "dataset": (dataset, False, LAYOUT, {}),
     "table": (memory(lambda table: table), True, LAYOUT, {}),
