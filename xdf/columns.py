@@ -106,9 +106,10 @@ class Column:
             # A string column may come as codes into the levels of its block; its logical type stays string.
             return factor if field.is_factor else factor.dictionary_decode().cast(field.type)
         values = self.values
-        if pa.types.is_boolean(field.type):
+        if pa.types.is_boolean(field.type) and not self.base:
             bits = np.packbits(values != 0, bitorder="little")
-            return pa.Array.from_buffers(field.type, n_rows, *_buffers(validity, bits, self.validity_offset))
+            validity = _aligned(validity, self.validity_offset, n_rows)
+            return pa.Array.from_buffers(field.type, n_rows, [validity, pa.py_buffer(bits)])
         storage = _storage_type(field.type)
         if storage is not None and values.dtype != storage:
             widened = values.astype(storage)
@@ -142,10 +143,15 @@ def _buffers(validity: pa.Buffer | None, values: Values, offset: int) -> tuple[l
 
     Arrow has one offset for both buffers, so a shifted bitmap is realigned instead.
     """
-    if validity is not None and offset:
-        bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[offset : offset + len(values)]
-        validity = pa.py_buffer(np.packbits(bits, bitorder="little"))
-    return [validity, pa.py_buffer(np.ascontiguousarray(values))], -1, 0
+    return [_aligned(validity, offset, len(values)), pa.py_buffer(np.ascontiguousarray(values))], -1, 0
+
+
+def _aligned(validity: pa.Buffer | None, offset: int, n_rows: int) -> pa.Buffer | None:
+    """The bitmap with the bit of row 0 first."""
+    if validity is None or not offset:
+        return validity
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[offset : offset + n_rows]
+    return pa.py_buffer(np.packbits(bits, bitorder="little"))
 
 
 def _storage_type(kind: pa.DataType) -> np.dtype[np.generic] | None:

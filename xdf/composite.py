@@ -40,9 +40,14 @@ from xdf.set_format import (
 )
 from xdf.snapshot import Snapshot, load_snapshot, read_exactly
 
-# Open data files: enough for every thread to have one or two, far from what a process may have open.
-_MOST_OPEN = 64
+# A process may have some thousand files open, often no more than 1024. A set holds on to its files as long as it and
+# all sets together have no more than these; else it keeps a few open, enough for every thread to have one.
+_MOST_HELD = 64
+_MOST_HELD_IN_ALL = 256
+_MOST_OPEN = 16
 _ATTEMPTS = 5
+_budget = threading.Lock()
+_n_held = 0
 _CLOSED = -1
 _NO_LEVELS = pa.nulls(0, pa.string())
 _CODE_TYPES = (np.dtype(np.int8), np.dtype(np.int16), np.dtype(np.int32))
@@ -161,7 +166,9 @@ class XdfSet(XdfFile):
         self.n_files = len(self.files)
         self.size_on_disk = snapshot.commit.file_length + sum(file.length for file in self.files)
         self._folder = child(folder, DATA_FOLDER)
-        self._held, self._is_incomplete = self._hold()
+        self._held: dict[int, int] = {}
+        self._n_reserved = 0
+        self._is_incomplete = self._hold()
         self._starts = np.cumsum([0, *(file.n_blocks for file in self.files)])
 
     def __repr__(self) -> str:
@@ -174,10 +181,12 @@ class XdfSet(XdfFile):
             with self._opening:
                 files, self._open = self._open, OrderedDict()
                 held, self._held = self._held, {}
+                n_reserved, self._n_reserved = self._n_reserved, 0
             for file in files.values():
                 file.close()
             for fd in held.values():
                 os.close(fd)
+            _reserve(-n_reserved)
 
     def file_of_block(self, number: int) -> tuple[DataFile, int]:
         """The data file that holds a block, and the number of the block in it."""
@@ -201,17 +210,17 @@ class XdfSet(XdfFile):
         except FileNotFoundError:
             return False
 
-    def _hold(self) -> tuple[dict[int, int], bool]:
-        """Open the data files, unless they are many, so that nobody can take them away; and whether one is missing."""
-        held: dict[int, int] = {}
+    def _hold(self) -> bool:
+        """Open the data files, unless they are many, lest somebody takes them away; tells whether one is missing."""
         is_incomplete = False
-        if isinstance(self._folder, Path) and len(self.files) <= _MOST_OPEN:
+        if isinstance(self._folder, Path) and len(self.files) <= _MOST_HELD and _reserve(len(self.files)):
+            self._n_reserved = len(self.files)
             for number, file in enumerate(self.files):
                 try:
-                    held[number] = os.open(self._folder / file.name, os.O_RDONLY | os.O_CLOEXEC)
+                    self._held[number] = os.open(self._folder / file.name, os.O_RDONLY | os.O_CLOEXEC)
                 except OSError:
                     is_incomplete = True  # whoever reads it is told
-        return held, is_incomplete
+        return is_incomplete
 
     def _locate(self, block: int) -> tuple[int, int]:
         file = int(np.searchsorted(self._starts, block, side="right")) - 1
@@ -224,16 +233,19 @@ class XdfSet(XdfFile):
             if found is not None:
                 self._open.move_to_end(number)
                 return found
-            # A copy, because another thread may be opening the same file.
-            held = os.dup(self._held[number]) if number in self._held else None
-        opened = self._open_data(self.files[number], held)
+            held = self._held.pop(number, None)
+            if held is not None:
+                # Inside the lock, because there is no second way to it if it is gone by name.
+                found = self._open[number] = self._open_data(self.files[number], held)
+                return found
+        opened = self._open_data(self.files[number], None)
         with self._opening:
             if self._fd == _CLOSED:
                 opened.close()
                 raise XdfError(f"{self.path}: the set was closed; open it again")
             found = self._open.setdefault(number, opened)
             # Dropped and not closed: another thread may be reading. A file closes itself when nobody holds it.
-            while len(self._open) > _MOST_OPEN:
+            while len(self._open) > max(_MOST_OPEN, self._n_reserved):
                 self._open.popitem(last=False)
         return found
 
@@ -289,6 +301,16 @@ class XdfSet(XdfFile):
             return self._read_column(block, position).to_arrow(field)
         file, local = self._locate(block)
         return self._data(file)._read_arrow(local, position)
+
+
+def _reserve(count: int) -> bool:
+    """Take so many open files from the budget of all sets, if it has them; a negative number gives them back."""
+    global _n_held  # noqa: PLW0603 - how many files a process has open is a state of the process
+    with _budget:
+        if count > 0 and _n_held + count > _MOST_HELD_IN_ALL:
+            return False
+        _n_held += count
+        return True
 
 
 def _translated(codes: Values, mapping: Codes) -> Values:

@@ -9,13 +9,12 @@ from typing import BinaryIO
 from xdf.dictionaries import GrowingDictionary
 from xdf.errors import XdfSchemaError
 from xdf.filesystems import FileSink, Place, StreamOutput, create_stream, locate
-from xdf.format import COMMIT_SIZE, DEFAULT_LEVEL, HIGHEST_LEVEL, LOWEST_LEVEL, SLOT_OFFSETS, pack_commit, pack_header
+from xdf.format import BLANK_RECORD, DEFAULT_LEVEL, HIGHEST_LEVEL, LOWEST_LEVEL, SLOT_OFFSETS, pack_commit, pack_header
 from xdf.journal import Journal
 from xdf.logical import checked_field
 from xdf.output import Output, create_output, lock_output
-from xdf.recovery import read_slots
 from xdf.schema import Field, Schema
-from xdf.snapshot import Snapshot, load_levels, load_snapshot
+from xdf.snapshot import Snapshot, load_levels, load_snapshot, read_slots
 from xdf.writer import XdfWriter
 
 
@@ -177,16 +176,18 @@ def continue_file(file: Path, doing: str, *, may_be_composite: bool = False) -> 
 
 
 def _heal_slots(output: Output, snapshot: Snapshot) -> None:
-    """Finish a commit whose slot was torn, and wipe the older slot where that is damaged.
+    """Finish a commit that its slot does not have, and then put a blank record into the other where that is damaged.
 
     Only the copy that closes the file makes up for such a slot, and what is about to be written will hide that copy.
     """
     commit = snapshot.commit
-    for slot in read_slots(output.fd):
-        holds_last = slot.offset == SLOT_OFFSETS[commit.slot]
-        if slot.damaged or (holds_last and not snapshot.in_slot):
-            output.write_at(slot.offset, pack_commit(commit) if holds_last else bytes(COMMIT_SIZE))
-            output.sync()
+    if not snapshot.in_slot:
+        output.write_at(SLOT_OFFSETS[commit.slot], pack_commit(commit))
+        output.sync()
+    other = read_slots(output.fd)[1 - commit.slot]
+    if other.damaged:
+        output.write_at(other.offset, BLANK_RECORD)
+        output.sync()
 
 
 def check_level(compression_level: int, where: str) -> None:

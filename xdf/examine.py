@@ -20,8 +20,8 @@ from xdf.errors import XdfChecksumError, XdfError, XdfFormatError, XdfVersionErr
 from xdf.findings import DAMAGED, LOST, NOTE, Finding
 from xdf.format import COMMIT_SIZE, PREFIX_SIZE, Commit, PageKind, pack_commit
 from xdf.reader import XdfFile, split_levels
-from xdf.recovery import Slot, header_problem, known_commits, read_slots, salvage
-from xdf.snapshot import Snapshot, load_levels, load_snapshot, read_exactly
+from xdf.recovery import header_problem, known_commits, salvage
+from xdf.snapshot import Slot, Snapshot, load_levels, load_snapshot, read_exactly, read_slots
 from xdf.stats import ColumnStatistics
 
 Progress = Callable[[int, int], None]

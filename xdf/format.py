@@ -197,9 +197,12 @@ class Commit:
 
 
 def pack_header(features: int = 0) -> bytes:
-    """A header whose two slots are empty."""
+    """A header without a commit: one slot says so, the other waits for the first commit."""
     prefix = _PREFIX.pack(MAGIC, FORMAT_VERSION, HEADER_SIZE, features)
-    return (prefix + _CHECKSUM.pack(zlib.crc32(prefix))).ljust(HEADER_SIZE, b"\x00")
+    header = bytearray((prefix + _CHECKSUM.pack(zlib.crc32(prefix))).ljust(HEADER_SIZE, b"\x00"))
+    # Slots alternate, so that this is the one that the first commit does not go to.
+    header[SLOT_OFFSETS[0] : SLOT_OFFSETS[0] + COMMIT_SIZE] = BLANK_RECORD
+    return bytes(header)
 
 
 def has_good_prefix(header: bytes) -> bool:
@@ -252,6 +255,10 @@ def pack_commit(commit: Commit) -> bytes:
         commit.footer_checksum,
     )
     return body + _CHECKSUM.pack(zlib.crc32(body))
+
+
+# Stands in a slot for a commit that there has not been yet: zeros would look the same as a slot that was wiped.
+BLANK_RECORD = pack_commit(Commit(0, 0, 0, 0, 0, 0))
 
 
 def unpack_commit(raw: bytes) -> Commit | None:

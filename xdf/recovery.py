@@ -22,7 +22,6 @@ from xdf.format import (
     INDEX_SCHEMA,
     LEVELS_SCHEMA,
     LONGEST_DATA_FILE,
-    SLOT_OFFSETS,
     Codec,
     Commit,
     PageKind,
@@ -31,18 +30,9 @@ from xdf.format import (
     unpack_commit,
 )
 from xdf.index import BlockIndex, check_index
-from xdf.snapshot import Snapshot, have_owners, read_exactly, read_page
+from xdf.snapshot import Snapshot, have_owners, read_exactly, read_page, read_slots
 
 _WINDOW = 4 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """What one of the two commit slots holds: a commit, nothing, or something damaged."""
-
-    offset: int
-    commit: Commit | None
-    damaged: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +83,6 @@ def header_problem(fd: int) -> str | None:
     except XdfFormatError as error:
         return str(error)
     return None
-
-
-def read_slots(fd: int) -> tuple[Slot, ...]:
-    """Both commit slots."""
-    slots = []
-    for number, offset in enumerate(SLOT_OFFSETS):
-        raw = read_exactly(fd, offset, COMMIT_SIZE)
-        commit = unpack_commit(raw)
-        good = commit is not None and commit.slot == number
-        slots.append(Slot(offset, commit if good else None, not good and any(raw)))
-    return tuple(slots)
 
 
 def known_commits(fd: int, size: int) -> list[Commit]:

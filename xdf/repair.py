@@ -16,14 +16,23 @@ from xdf.compact import aligned, checked_bytes, keep_permissions
 from xdf.errors import XdfFormatError, XdfLockedError, XdfSchemaError, XdfWriteError
 from xdf.examine import Examination, Progress, examine, open_examined
 from xdf.findings import NOTE, Finding
-from xdf.format import COMMIT_SIZE, HEADER_SIZE, INDEX_SCHEMA, PREFIX_SIZE, SLOT_OFFSETS, pack_commit, pack_header
+from xdf.format import (
+    BLANK_RECORD,
+    COMMIT_SIZE,
+    HEADER_SIZE,
+    INDEX_SCHEMA,
+    PREFIX_SIZE,
+    SLOT_OFFSETS,
+    pack_commit,
+    pack_header,
+)
 from xdf.index import Flags
 from xdf.journal import Journal, index_rows
 from xdf.output import Output, create_output, lock_output
 from xdf.reader import XdfFile, split_levels
 from xdf.schema import Field
 from xdf.set_format import METADATA_SUFFIX
-from xdf.snapshot import Snapshot, load_snapshot, read_exactly
+from xdf.snapshot import Snapshot, load_snapshot, read_exactly, read_slots
 from xdf.verify import VerifyReport, report_on
 from xdf.views import array_of, numbers_of
 
@@ -189,13 +198,13 @@ def _restore(output: Output, result: Examination) -> None:
     assert result.snapshot is not None
     commit = result.snapshot.commit
     record = pack_commit(commit)
-    other = 1 - commit.slot
-    has_damage = {finding.offset for finding in result.findings if finding.part == "slot" and finding.offset}
+    slots = read_slots(output.fd)
     steps = [(commit.file_length - COMMIT_SIZE, record)]
-    if has_damage or any(finding.part == "header" for finding in result.findings):
+    if any(slot.damaged for slot in slots):
         steps.append((SLOT_OFFSETS[commit.slot], record))
-    if SLOT_OFFSETS[other] in has_damage:
-        steps.append((SLOT_OFFSETS[other], bytes(COMMIT_SIZE)))
+        other = slots[1 - commit.slot]
+        if other.commit is None:
+            steps.append((other.offset, BLANK_RECORD))
     steps.append((0, pack_header()[:PREFIX_SIZE]))
     for offset, data in steps:
         if read_exactly(output.fd, offset, len(data)) != data:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from xdf.composite import child, find_metadata, load_set, name_of, names_in, shown
 from xdf.creation import continue_file, new_output
-from xdf.errors import XdfError, XdfExistsError, XdfFormatError, XdfLockedError
+from xdf.errors import XdfError, XdfExistsError, XdfFormatError, XdfLockedError, XdfWriteError
 from xdf.filesystems import Place
 from xdf.locks import read_note
 from xdf.output import Output, refusals
@@ -26,6 +26,7 @@ from xdf.set_format import (
     METADATA_SUFFIX,
     DataFile,
     Mappings,
+    is_data_name,
     load_files,
 )
 from xdf.snapshot import Snapshot, load_levels
@@ -89,6 +90,16 @@ class SetFolder:
             for name in self._replaced.difference(names):
                 self.remove(name)
 
+    def clear_for_new(self, overwrite: bool) -> None:
+        """Make room where there is no metadata file: data files without one may be all that is left of a set."""
+        left = [name for name in names_in(self.data) if self._own.fullmatch(name)]
+        if left and not overwrite:
+            raise XdfExistsError(
+                f"{self.path}: data files of a set that was never finished, or that lost its metadata file, are there "
+                f"({', '.join(left[:3])}{', ...' if len(left) > 3 else ''}); pass overwrite=True to remove them"
+            )
+        self.published(())
+
     def remove_leftovers(self, named: Iterable[str]) -> list[str]:
         """Remove data files that the set does not name, of crashed writers and replaced sets; gives their names."""
         known = set(named)
@@ -146,9 +157,10 @@ def new_set(folder: Place, overwrite: bool) -> tuple[SetFolder, Output]:
     try:
         old = _old_metadata(folder, overwrite)
         name = name_of(folder) if old is None else name_of(old).removesuffix(METADATA_SUFFIX)
+        _check_name(name, folder)
         files = SetFolder(folder, name, lock, made)
         if old is None:
-            files.published(())
+            files.clear_for_new(overwrite)
         metadata = child(child(folder, METADATA_FOLDER), name + METADATA_SUFFIX)
         return files, new_output(metadata, overwrite)
     except BaseException:
@@ -193,6 +205,20 @@ def continue_set(folder: Place) -> tuple[SetFolder, Output, SetContents]:
         output.release()
         files.release()
         raise
+
+
+def _check_name(name: str, folder: Place) -> None:
+    """Refuse names that a reader of the set would not take."""
+    try:
+        name.encode()
+        is_readable = is_data_name(f"{name}_1{DATA_SUFFIX}") and not name.startswith(".")
+    except UnicodeEncodeError:
+        is_readable = False
+    if not is_readable:
+        raise XdfWriteError(
+            f"{shown(folder)!r}: a composite set cannot be called {name!r}: the name must be valid Unicode, begin with "
+            "another letter than a dot and have no backslash"
+        )
 
 
 def _make_folders(folder: Path) -> list[Path]:

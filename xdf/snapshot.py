@@ -15,6 +15,7 @@ from xdf.errors import XdfFormatError
 from xdf.footer import Footer, Page, read_table, unpack_footer
 from xdf.foreign import LEGACY_MAGIC, OWN, describe_start
 from xdf.format import (
+    BLANK_RECORD,
     COMMIT_SIZE,
     COMPOSITE,
     HEADER_SIZE,
@@ -61,6 +62,15 @@ class Snapshot:
     index_table: pa.Table
     index: BlockIndex
     is_composite: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """What one of the two commit slots holds: a commit, nothing, or something damaged."""
+
+    offset: int
+    commit: Commit | None
+    damaged: bool
 
 
 def read_exactly(fd: Handle, offset: int, length: int) -> bytes:
@@ -141,12 +151,12 @@ def read_page(fd: Handle, page: Page, schema: pa.Schema, rows_per_item: int) -> 
 
 def _last_commit(fd: Handle, path: Path | str) -> tuple[Commit, bool]:
     _check_kind(read_exactly(fd, 0, HEADER_SIZE), path)
-    good, damaged = _read_slots(fd)
+    good, damaged = _last_of(read_slots(fd))
     for _ in range(_ATTEMPTS):
         if not damaged:
             break
         time.sleep(_PAUSE_SECONDS)
-        good, damaged = _read_slots(fd)
+        good, damaged = _last_of(read_slots(fd))
     # After the slots: a file only grows behind its last commit.
     size = os.fstat(fd).st_size if isinstance(fd, int) else fd.size
     if good is not None and not damaged:
@@ -155,7 +165,8 @@ def _last_commit(fd: Handle, path: Path | str) -> tuple[Commit, bool]:
         chosen, in_slot = _commit_at_end(fd, path, size, good, damaged)
     if chosen.file_length > size:
         raise XdfFormatError(
-            f"{path}: the file is truncated: its last commit needs {chosen.file_length:,} bytes, {size:,} are there"
+            f"{path}: the file is truncated: its last commit needs {chosen.file_length:,} bytes, {size:,} are there. "
+            "Get the whole file again, or see xdf.repair for an older commit"
         )
     return chosen, in_slot
 
@@ -178,17 +189,25 @@ def _check_kind(header: bytes, path: Path | str) -> None:
     raise XdfFormatError(f"{path}: this is not an .xdf file of this package; it looks like {looks_like}")
 
 
-def _read_slots(fd: Handle) -> tuple[Commit | None, bool]:
-    """The later of the commits in the two slots, and whether a slot holds something else than a commit."""
-    last, damaged = None, False
-    for number, offset in enumerate(SLOT_OFFSETS):
-        raw = read_exactly(fd, offset, COMMIT_SIZE)
-        commit = unpack_commit(raw)
-        if commit is None or commit.slot != number:
-            damaged = damaged or any(raw)
-        elif last is None or commit.sequence > last.sequence:
-            last = commit
-    return last, damaged
+def read_slots(fd: Handle) -> tuple[Slot, Slot]:
+    """Both commit slots. Zeros are damage beside a commit: every writer puts a blank record there."""
+    raws = [read_exactly(fd, offset, COMMIT_SIZE) for offset in SLOT_OFFSETS]
+    commits = [unpack_commit(raw) for raw in raws]
+    # A record in the slot of the other was misplaced.
+    own = [commit if commit is not None and commit.slot == number else None for number, commit in enumerate(commits)]
+    may_be_empty = all(commit is None for commit in own)
+    first, second = (
+        Slot(offset, commit, commit is None and raw != BLANK_RECORD and (any(raw) or not may_be_empty))
+        for offset, commit, raw in zip(SLOT_OFFSETS, own, raws, strict=True)
+    )
+    return first, second
+
+
+def _last_of(slots: tuple[Slot, Slot]) -> tuple[Commit | None, bool]:
+    """The later of the commits in the two slots, and whether a slot is damaged."""
+    commits = [slot.commit for slot in slots if slot.commit is not None]
+    last = max(commits, key=lambda commit: commit.sequence, default=None)
+    return last, any(slot.damaged for slot in slots)
 
 
 def _commit_at_end(fd: Handle, path: Path | str, size: int, good: Commit | None, damaged: bool) -> tuple[Commit, bool]:
@@ -211,5 +230,6 @@ def _commit_at_end(fd: Handle, path: Path | str, size: int, good: Commit | None,
     if good is None and not damaged:
         raise XdfFormatError(f"{path}: the file has no commit: it was cut short, or its writer never finished")
     raise XdfFormatError(
-        f"{path}: a commit record in the header is damaged, and the end of the file does not tell which is the last"
+        f"{path}: a commit record in the header is damaged, and the end of the file does not tell which is the last. "
+        "xdf.repair can find it"
     )

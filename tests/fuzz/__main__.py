@@ -24,7 +24,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
-DEFAULTS = {"flips": 5000, "truncations": 2000, "splices": 2000, "forged": 5000}
+DEFAULTS = {"flips": 5000, "truncations": 2000, "splices": 5000, "forged": 5000}
 KEPT = HERE.parents[1] / "build" / "fuzz"
 # Verifying and repairing take longer than reading: each so many cases.
 REPAIR_EVERY = 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -143,12 +144,31 @@ def test_a_set_without_rows(tmp_path: Path) -> None:
 
 def test_many_files_do_not_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("xdf.composite._MOST_OPEN", 2)
+    monkeypatch.setattr("xdf.composite._MOST_HELD", 4)
     folder = write_set(tmp_path / "many", *BATCHES, blocks_per_file=1)
     with xdf.open(folder) as file:
         for _ in range(2):
             assert_same_table(file.to_arrow(), *BATCHES)
         assert isinstance(file, xdf.XdfSet)
         assert len(file._open) <= 2
+
+
+def test_all_sets_together_hold_few_files(tmp_path: Path) -> None:
+    import gc
+
+    gc.collect()
+    folder = write_set(tmp_path / "many", *BATCHES, blocks_per_file=1)
+    before = len(os.listdir("/proc/self/fd"))
+    sets = [xdf.open(folder) for _ in range(100)]
+    for file in sets:
+        assert file.read_block(7)["noise"] is not None
+    assert len(os.listdir("/proc/self/fd")) - before <= 256 + 2 * 100
+    for file in sets:
+        file.close()
+    assert len(os.listdir("/proc/self/fd")) <= before
+    with xdf.open(folder) as again:
+        assert isinstance(again, xdf.XdfSet)
+        assert again._n_reserved == 8
 
 
 def test_a_closed_set(tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_a_reader_keeps_a_set_that_is_replaced(tmp_path: Path) -> None:
 
 
 def test_a_reader_of_a_large_set_that_is_replaced_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xdf.composite._MOST_OPEN", 2)
+    monkeypatch.setattr("xdf.composite._MOST_HELD", 2)
     folder = write_set(tmp_path / "set", *BATCHES)
     with xdf.open(folder) as old:
         old.read_block(0)
@@ -223,3 +223,19 @@ def test_compacting_makes_fewer_files(tmp_path: Path) -> None:
     assert len(names(folder)) == 4
     again = xdf.compact(folder)
     assert (again.rewritten, again.bytes_before) == (False, again.bytes_after)
+
+
+@pytest.mark.parametrize("name", [".hidden", "back\\slash", "bad\udcff"])
+def test_names_that_no_reader_would_take(tmp_path: Path, name: str) -> None:
+    with pytest.raises(xdf.XdfWriteError, match="a composite set cannot be called"):
+        xdf.create_composite(tmp_path / name, SIMPLE)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["a b", "Zoë 雪", "a_1.xdfd", "x.xdf", "(+*.)", "-"])
+def test_names_that_are_odd(tmp_path: Path, name: str) -> None:
+    folder = write_set(tmp_path / name, *BATCHES[:2], blocks_per_file=1)
+    with xdf.append(folder) as writer:
+        writer.write(BATCHES[2])
+    with xdf.open(folder) as file:
+        assert_same_table(file.to_arrow(), *BATCHES[:3])
