@@ -16,6 +16,7 @@ from xdf.errors import XdfFormatError
 from xdf.format import MAX_EXPANSION, Encoding, Physical
 from xdf.index import Entry
 from xdf.logical import arrow_type_of, dtype_of, is_variable_width
+from xdf.messages import read_batch
 from xdf.planes import Bytes, check_codes, empty, join_bytes, join_codes, look_up
 
 Values = npt.NDArray[Any]
@@ -53,7 +54,7 @@ def decode_column(
     """
     if _is_kept_in_arrow(entry.physical):
         if entry.encoding == Encoding.DICTIONARY and is_text(kind):
-            return _coded_texts(content, kind, n_rows)
+            return _coded_texts(content, entry.length, kind, n_rows)
         column = Column.from_arrow(decode_array(content, entry, kind, n_rows))
         column.values.flags.writeable = False
         return column
@@ -86,8 +87,7 @@ def decode_array(content: pa.Buffer, entry: Entry, kind: pa.DataType, n_rows: in
     if parts.head.n_values == 0:
         return pa.nulls(n_rows, kind)
     dictionary, codes = _texts_and_codes(parts, kind)
-    indices = pa.Array.from_buffers(pa.from_numpy_dtype(codes.dtype), n_rows, [_buffer(validity), pa.py_buffer(codes)])
-    _check_expansion(dictionary, indices, entry.length)
+    indices = _check_expansion(dictionary, codes, validity, entry.length)
     # The codes have been checked, and Arrow's own check takes longer than the look-up.
     return pc.take(dictionary, indices, boundscheck=False)
 
@@ -157,7 +157,7 @@ def _texts_and_codes(parts: Content, kind: pa.DataType) -> tuple[pa.Array, Value
     return dictionary, codes
 
 
-def _coded_texts(content: pa.Buffer, kind: pa.DataType, n_rows: int) -> Column:
+def _coded_texts(content: pa.Buffer, length: int, kind: pa.DataType, n_rows: int) -> Column:
     parts = Content(content, n_rows)
     validity = parts.bitmap()
     if parts.head.n_values == 0:
@@ -165,33 +165,34 @@ def _coded_texts(content: pa.Buffer, kind: pa.DataType, n_rows: int) -> Column:
         values, validity = _nothing(n_rows, _CODE_TYPES[0], -1)
     else:
         dictionary, codes = _texts_and_codes(parts, kind)
+        # Whoever wants texts and not codes must be able to have them.
+        _check_expansion(dictionary, codes, validity, length)
         dtype = next(dtype for dtype in _CODE_TYPES if len(dictionary) - 1 <= np.iinfo(dtype).max)
         values = codes.view(dtype) if codes.dtype.itemsize == dtype.itemsize else codes.astype(dtype)
     values.flags.writeable = False
     return Column(values, 0, validity, 0, dictionary.cast(pa.string()))
 
 
-def _check_expansion(dictionary: pa.Array, indices: pa.Array, length: int) -> None:
-    """Refuse texts that take more memory than a chunk of this length may ask for."""
+def _check_expansion(dictionary: pa.Array, codes: Values, validity: Bytes | None, length: int) -> pa.Array:
+    """Codes as indices; refuse texts that take more memory than a chunk of this length may ask for."""
+    indices = pa.Array.from_buffers(
+        pa.from_numpy_dtype(codes.dtype), len(codes), [_buffer(validity), pa.py_buffer(codes)]
+    )
     wide = pa.types.is_large_string(dictionary.type)
     lengths = pc.binary_length(dictionary)
     of_offsets = len(indices) * (8 if wide else 4)
     limit = length * MAX_EXPANSION - of_offsets if wide else min(length * MAX_EXPANSION - of_offsets, 2**31 - 1)
     # The longest text bounds the sum, and most often that is enough.
-    if len(indices) * pc.max(lengths).as_py() <= limit:
-        return
-    if (pc.sum(lengths.take(indices).cast(pa.int64())).as_py() or 0) > limit:
+    is_clear = len(indices) * pc.max(lengths).as_py() <= limit
+    if not is_clear and (pc.sum(lengths.take(indices).cast(pa.int64())).as_py() or 0) > limit:
         raise XdfFormatError("its texts take more memory than its length allows for")
+    return indices
 
 
 def _decode_message(content: pa.Buffer, physical: int, kind: pa.DataType, n_rows: int) -> pa.Array:
     schema = pa.schema([pa.field("", arrow_type_of(physical, kind))])
-    try:
-        batch = pa.ipc.read_record_batch(pa.ipc.read_message(content), schema)
-        # Strings are checked in full: offsets that point outside would be read by whoever uses the array.
-        batch.validate(full=physical >= Physical.STRING)
-    except (pa.ArrowException, OSError, EOFError, ValueError, TypeError) as error:
-        raise XdfFormatError(f"its Arrow message cannot be read: {error}") from error
+    # Strings are checked in full: offsets that point outside would be read by whoever uses the array.
+    batch = read_batch(content, schema, full=physical >= Physical.STRING)
     if batch.num_rows != n_rows:
         raise XdfFormatError(f"it holds {batch.num_rows:,} rows, the index says {n_rows:,}")
     return batch.column(0)

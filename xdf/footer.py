@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from xdf.errors import XdfError, XdfFormatError
 from xdf.format import (
@@ -23,7 +25,9 @@ from xdf.format import (
     PageKind,
 )
 from xdf.logical import FACTOR_TEXT, parse_type, type_text
+from xdf.messages import read_table
 from xdf.schema import Field
+from xdf.views import column_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,30 +72,6 @@ def write_table(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def read_table(content: pa.Buffer, expected: pa.Schema) -> pa.Table:
-    """The table in an Arrow IPC stream, with at least the expected columns and no nulls where none may be.
-
-    Raises
-    ------
-    XdfFormatError
-        The message is the bare reason.
-    """
-    try:
-        with pa.ipc.open_stream(content) as stream:
-            table = stream.read_all()
-        table.validate(full=True)
-    except (pa.ArrowException, OSError, EOFError, ValueError, TypeError) as error:
-        raise XdfFormatError(f"a table cannot be read: {error}") from error
-    for field in expected:
-        position = table.schema.get_field_index(field.name)
-        if position < 0 or table.schema.field(position).type != field.type:
-            raise XdfFormatError(f"a table lacks column {field.name!r} of type {field.type}")
-        if field.name not in NULLABLE and table.column(position).null_count:
-            raise XdfFormatError(f"column {field.name!r} of a table has nulls")
-    # One chunk per column, so that numpy can look at it in place.
-    return table.select(expected.names).combine_chunks()
-
-
 def pack_footer(footer: Footer) -> bytes:
     """The content of a footer, before compression."""
     numbers = {
@@ -128,7 +108,7 @@ def unpack_footer(content: pa.Buffer, file_length: int) -> Footer:
         raise XdfFormatError("its tables do not fill it")
     tables, start = [], FOOTER_LENGTHS.size
     for length, schema in zip(lengths, FOOTER_SCHEMAS, strict=True):
-        tables.append(read_table(content.slice(start, length), schema))
+        tables.append(read_table(content.slice(start, length), schema, NULLABLE))
         start += length
     about, fields, labels, pages = tables
     if about.num_rows != 1:
@@ -179,6 +159,9 @@ def _labels_table(fields: Iterable[Field]) -> pa.Table:
 
 
 def _unpack_fields(table: pa.Table) -> list[Field]:
+    # Before anything is made of them: a table of equal rows takes next to no bytes, however many they are.
+    if pc.count_distinct(table.column("name")).as_py() != table.num_rows:
+        raise XdfFormatError("two columns have the same name")
     kinds = [parse_type(text) for text in table.column("type").to_pylist()]
     columns = (table.column(name).to_pylist() for name in ("name", "ordered", "description", "low", "high"))
     try:
@@ -192,28 +175,28 @@ def _unpack_fields(table: pa.Table) -> list[Field]:
 
 def _with_labels(fields: list[Field], table: pa.Table) -> tuple[Field, ...]:
     labels: dict[int, list[tuple[float | str, str]]] = {}
-    for row in table.to_pylist():
-        if not 0 <= row["field"] < len(fields) or (row["number"] is None) == (row["text"] is None):
+    columns = (table.column(name).to_pylist() for name in LABELS_SCHEMA.names)
+    for field, number, text, label in zip(*columns, strict=True):
+        if not 0 <= field < len(fields) or (number is None) == (text is None):
             raise XdfFormatError("a value label belongs to no column or has no single code")
-        code = row["text"] if row["number"] is None else row["number"]
-        labels.setdefault(row["field"], []).append((code, row["label"]))
-    for number, pairs in labels.items():
+        labels.setdefault(field, []).append((text if number is None else number, label))
+    for field, pairs in labels.items():
         codes, texts = zip(*pairs, strict=True)
-        fields[number] = replace(fields[number], value_codes=codes, value_labels=texts)
+        fields[field] = replace(fields[field], value_codes=codes, value_labels=texts)
     return tuple(fields)
 
 
 def _unpack_pages(table: pa.Table, numbers: dict[str, int], file_length: int) -> tuple[Page, ...]:
     """The pages, of which those of each kind must follow one another without a gap."""
+    offset, length, decoded = (column_of(table, name) for name in ("offset", "length", "decoded_length"))
+    outside = (length < 1) | (offset < HEADER_SIZE) | (offset > file_length - length) | (decoded < 0)
+    if outside.any():
+        place = int(np.argmax(outside))
+        raise XdfFormatError(f"a page of {length[place]:,} bytes at {offset[place]:,} lies outside the file")
+    # As floats, because the sum of hostile integers may go round 2 ** 63.
+    if float(length.sum(dtype=np.float64)) > file_length or (decoded // MAX_EXPANSION > length).any():
+        raise XdfFormatError("its pages hold more than the bytes of the file can")
     pages = tuple(Page(**row) for row in table.to_pylist())
-    for page in pages:
-        if (
-            page.offset < HEADER_SIZE
-            or page.length < 0
-            or page.offset > file_length - page.length
-            or not 0 <= page.decoded_length <= page.length * MAX_EXPANSION
-        ):
-            raise XdfFormatError(f"a page of {page.length:,} bytes at {page.offset:,} lies outside the file")
     for kind, total in ((PageKind.INDEX, numbers["n_blocks"]), (PageKind.LEVELS, numbers["n_levels"])):
         covered = 0
         for page in pages:

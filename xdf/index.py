@@ -19,6 +19,7 @@ from xdf.format import (
     MAX_EXPANSION,
     MAX_ROWS_PER_BLOCK,
     MESSAGE_OVERHEAD,
+    PLAIN_ALIGNMENT,
     Codec,
     Encoding,
     Physical,
@@ -130,6 +131,7 @@ def check_index(index: BlockIndex, fields: Sequence[Field], n_rows: int, file_le
     refuse(~_encoding_fits(cells["encoding"], cells["physical"]), "an encoding that does not fit its stored type")
     refuse((length < 1) | (offset < HEADER_SIZE) | (offset > file_length - length), "bytes outside the file")
     refuse(np.where(codec == Codec.PLAIN, decoded != length, False), "a plain chunk of two lengths")
+    refuse(np.where(codec == Codec.PLAIN, offset % PLAIN_ALIGNMENT != 0, False), "a plain chunk where none may begin")
     # Lengths are below the file's by now, so that the products stay far from overflowing.
     smallest, largest = content_sizes(cells, rows)
     refuse((decoded < smallest) | (decoded > largest), "a size that its rows do not explain")
@@ -140,6 +142,19 @@ def check_index(index: BlockIndex, fields: Sequence[Field], n_rows: int, file_le
     is_native = cells["physical"] == np.array([allowed_physical(field.type)[-1] for field in fields])
     outside = (base < limits[:, 0]) | (base > limits[:, 1])
     refuse((base != 0) & (~is_integer | is_native | outside), "a base it cannot have")
+
+
+def check_total(length: Cells, file_length: int) -> None:
+    """Refuse chunks that are longer together than their file: some bytes would be decoded, and paid for, many times.
+
+    Raises
+    ------
+    XdfFormatError
+        The message is the bare reason.
+    """
+    # As floats, because the sum of hostile integers may go round 2 ** 63.
+    if float(length.sum(dtype=np.float64)) > file_length:
+        raise XdfFormatError(f"its chunks are longer together than the {file_length:,} bytes of the file")
 
 
 def content_sizes(cells: dict[str, Cells], rows: npt.NDArray[np.int64]) -> tuple[Cells, Cells]:

@@ -7,7 +7,7 @@ is the last, the records are searched for; and what one commit cannot tell any m
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -29,7 +29,7 @@ from xdf.format import (
     has_good_prefix,
     unpack_commit,
 )
-from xdf.index import BlockIndex, check_index
+from xdf.index import BlockIndex, check_index, check_total
 from xdf.snapshot import Snapshot, have_owners, read_exactly, read_page, read_slots
 
 _WINDOW = 4 << 20
@@ -93,12 +93,25 @@ def known_commits(fd: int, size: int) -> list[Commit]:
     """
     slots = read_slots(fd)
     named = [slot.commit for slot in slots if slot.commit is not None]
-    found = sorted({*named, *scan_commits(fd, size)}, key=lambda one: (one.sequence, one.file_length), reverse=True)
+    found = sorted(
+        {*named, *_apart(scan_commits(fd, size))}, key=lambda one: (one.sequence, one.file_length), reverse=True
+    )
     if named and not any(slot.damaged for slot in slots):
         last = max(named, key=lambda one: one.sequence)
         found.remove(last)
         found.insert(0, last)
     return found
+
+
+def _apart(commits: Iterable[Commit]) -> Iterator[Commit]:
+    """Those whose footers have no other record in them. No writer makes others, and reading each of them could mean to
+    read the same bytes as often as there are records.
+    """
+    end = 0
+    for commit in sorted(commits, key=lambda one: one.file_length):
+        if commit.footer_offset >= end:
+            yield commit
+        end = commit.file_length
 
 
 def scan_commits(fd: int, size: int) -> Iterator[Commit]:
@@ -168,6 +181,8 @@ def _collect(fd: int, commit: Commit, footer: Footer, others: Sequence[Commit], 
     found_index = BlockIndex.from_table(table, n_columns)
     n_rows = int(found_index.rows_per_block.sum())
     check_index(found_index, footer.fields, n_rows, LONGEST_DATA_FILE if is_set else commit.file_length)
+    if not is_set:
+        check_total(found_index.cells["length"], commit.file_length)
     items, texts = levels.known(footer.n_levels)
     if not have_owners(texts, footer):
         raise XdfFormatError("some factor levels belong to no factor")

@@ -53,8 +53,9 @@ class Field:
                 f"levels {'given' if self.levels is not None else 'missing'}"
             )
         if self.levels is not None and len(set(self.levels)) != len(self.levels):
-            twice = next(level for level in self.levels if self.levels.count(level) > 1)
-            raise XdfSchemaError(f"column {self.name!r}: factor level {twice!r} stands twice; levels must differ")
+            raise XdfSchemaError(
+                f"column {self.name!r}: factor level {_first_twice(self.levels)!r} stands twice; levels must differ"
+            )
         if len(self.value_codes) != len(self.value_labels):
             raise XdfSchemaError(
                 f"column {self.name!r}: {len(self.value_codes)} value codes but {len(self.value_labels)} value labels"
@@ -99,8 +100,7 @@ class Schema:
     def __post_init__(self) -> None:
         names = [field.name for field in self.fields]
         if len(set(names)) != len(names):
-            twice = next(name for name in names if names.count(name) > 1)
-            raise XdfSchemaError(f"two columns are called {twice!r}; names must differ")
+            raise XdfSchemaError(f"two columns are called {_first_twice(names)!r}; names must differ")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -135,6 +135,12 @@ class Schema:
     def to_arrow(self) -> pa.Schema:
         """The same columns as an Arrow schema (labels and levels are not part of it)."""
         return pa.schema([pa.field(field.name, field.type) for field in self.fields])
+
+
+def _first_twice(texts: Iterable[str]) -> str:
+    """The first text that has been there before."""
+    seen: set[str] = set()
+    return next(text for text in texts if text in seen or seen.add(text))  # type: ignore[func-returns-value]
 
 
 def missing_column_message(name: str, known: Sequence[str]) -> str:

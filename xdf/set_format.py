@@ -18,6 +18,7 @@ import pyarrow as pa
 from xdf.errors import XdfFormatError
 from xdf.footer import Footer
 from xdf.format import CODES_SCHEMA, FILES_SCHEMA, LONGEST_DATA_FILE, PageKind
+from xdf.index import check_total
 from xdf.journal import Journal
 from xdf.output import Output
 from xdf.ranges import Handle
@@ -172,6 +173,7 @@ def _check_files(files: Sequence[DataFile], snapshot: Snapshot) -> None:
         cells = snapshot.index.cells
         if behind > first and (cells["offset"][first:behind] > file.length - cells["length"][first:behind]).any():
             raise XdfFormatError(f"blocks lie outside of {file.name!r}")
+        check_total(cells["length"][first:behind], file.length)
         first = behind
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from xdf.codecs import decode_frame
 from xdf.errors import XdfFormatError
-from xdf.footer import Footer, Page, read_table, unpack_footer
+from xdf.footer import Footer, Page, unpack_footer
 from xdf.foreign import LEGACY_MAGIC, OWN, describe_start
 from xdf.format import (
     BLANK_RECORD,
@@ -23,6 +23,7 @@ from xdf.format import (
     LEVELS_SCHEMA,
     LONGEST_DATA_FILE,
     MAGIC,
+    NULLABLE,
     SLOT_OFFSETS,
     Codec,
     Commit,
@@ -31,7 +32,8 @@ from xdf.format import (
     features_of,
     unpack_commit,
 )
-from xdf.index import BlockIndex, check_index
+from xdf.index import BlockIndex, check_index, check_total
+from xdf.messages import read_table
 from xdf.ranges import Handle
 from xdf.views import column_of
 
@@ -115,6 +117,8 @@ def read_snapshot(fd: Handle, path: Path | str, commit: Commit, in_slot: bool) -
         table = pa.concat_tables(tables) if tables else INDEX_SCHEMA.empty_table()
         index = BlockIndex.from_table(table, len(footer.fields))
         check_index(index, footer.fields, footer.n_rows, longest)
+        if not is_composite:  # else they lie in several files
+            check_total(index.cells["length"], commit.file_length)
     except XdfFormatError as error:
         raise type(error)(f"{path}: the footer is damaged: {error}") from error
     return Snapshot(commit, in_slot, footer, table, index, is_composite)
@@ -143,7 +147,7 @@ def have_owners(levels: pa.Table, footer: Footer) -> bool:
 def read_page(fd: Handle, page: Page, schema: pa.Schema, rows_per_item: int) -> pa.Table:
     """The table of one page; the message of an error is the bare reason."""
     raw = read_exactly(fd, page.offset, page.length)
-    table = read_table(decode_frame(raw, Codec.ZSTD, page.decoded_length, page.checksum), schema)
+    table = read_table(decode_frame(raw, Codec.ZSTD, page.decoded_length, page.checksum), schema, NULLABLE)
     if table.num_rows != page.count * rows_per_item:
         raise XdfFormatError(f"a page holds {table.num_rows:,} rows instead of {page.count * rows_per_item:,}")
     return table

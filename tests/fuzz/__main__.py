@@ -1,7 +1,8 @@
 """Hostile bytes for the reader, by hand: `make fuzz`, or `python tests/fuzz flips --count 5000`.
 
 Parts: ``flips`` (single bits), ``truncations``, ``splices`` (blocks moved, wiped, doubled), ``forged`` (changes behind
-right checksums), ``guided`` (guided by coverage, for some minutes), ``all``. Each case must give right data or a clear
+right checksums), ``decoding`` (contents and tables straight to the decoders), ``guided`` (guided by coverage, for some
+minutes), ``all``. Each case must give right data or a clear
 XdfError, in bounded time and memory; so must verify, and what repair writes must be sound and hold nothing new.
 
 Each part runs in a process of its own. When that dies, the file it died of is kept.
@@ -24,7 +25,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
-DEFAULTS = {"flips": 5000, "truncations": 2000, "splices": 5000, "forged": 5000}
+DEFAULTS = {"flips": 5000, "truncations": 2000, "splices": 5000, "forged": 5000, "decoding": 200_000}
 KEPT = HERE.parents[1] / "build" / "fuzz"
 # Verifying and repairing take longer than reading: each so many cases.
 REPAIR_EVERY = 5
@@ -104,6 +105,10 @@ def run_part(part: str, arguments: argparse.Namespace) -> str:
         from fuzz.guided import run_guided
 
         return run_guided(arguments.minutes, seed, folder, arguments.engine)
+    if part == "decoding":
+        from fuzz.decoding import run_decoding
+
+        return run_decoding(count, seed)
     if part == "forged":
         return run_forged(count, seed, folder)
     return run_damage({"flips": flip, "truncations": truncate, "splices": splice}[part], count, seed, folder)
