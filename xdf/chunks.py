@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from xdf.columns import Column
 from xdf.encoders import Encoded, encode_numbers, encode_texts
 from xdf.errors import XdfSchemaError
 from xdf.format import Encoding, Physical
+from xdf.level_counts import MOST_LEVELS, Counted, count_codes
 from xdf.logical import PHYSICAL_OF_NUMPY, allowed_physical, dtype_of, is_variable_width
 from xdf.narrowing import Narrow, narrow
 
@@ -33,6 +34,7 @@ class Chunk:
     base: int
     statistics: stats.ColumnStatistics
     encoding: Encoding
+    level_counts: Counted | None = None
 
 
 def encode_column(array: pa.Array, compression_level: int) -> Chunk:
@@ -88,7 +90,20 @@ def encode_factor(codes: npt.NDArray[np.int32], compression_level: int) -> Chunk
     statistics = stats.counts_only(len(codes) - n_missing, n_missing)
     kind = pa.from_numpy_dtype(numbers.dtype)
     encoded = encode_numbers(numbers, valid if n_missing else None, kind, compression_level)
-    return _chunk(encoded, PHYSICAL_OF_NUMPY[numbers.dtype], 0, statistics)
+    chunk = _chunk(encoded, PHYSICAL_OF_NUMPY[numbers.dtype], 0, statistics)
+    return replace(chunk, level_counts=kept_counts(codes))
+
+
+def codes_of(column: Column) -> Values:
+    """The codes of a factor that was read, below 0 where it is missing."""
+    valid = valid_rows(column)
+    return column.values if valid is None else np.where(valid, column.values, np.int8(-1))
+
+
+def kept_counts(codes: Values) -> Counted | None:
+    """What the footer keeps of the codes of a chunk; None where that would be too much."""
+    counted = count_codes(codes)
+    return counted if len(counted.codes) <= MOST_LEVELS else None
 
 
 def valid_rows(column: Column) -> Mask | None:

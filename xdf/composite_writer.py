@@ -17,6 +17,7 @@ from xdf.creation import begin, check_level, checked_fields, new_output
 from xdf.errors import XdfError, XdfSchemaError, XdfWriteError
 from xdf.filesystems import Place, locate
 from xdf.format import COMPOSITE, DEFAULT_LEVEL, pack_header
+from xdf.level_counts import load_counts, numbers_of_levels
 from xdf.output import Output
 from xdf.reader import split_levels
 from xdf.schema import Field, Schema
@@ -121,7 +122,7 @@ def append_composite(
     files, output, contents = continue_set(folder)
     snapshot = contents.snapshot
     fields = snapshot.footer.fields
-    journal = SetJournal.continued(snapshot, contents.levels, contents.files, contents.mappings)
+    journal = SetJournal.continued(snapshot, contents.levels, contents.counts, contents.files, contents.mappings)
     known = journal.levels_by_field()
     levels = {number: list(known.get(number, ())) for number, field in enumerate(fields) if field.is_factor}
     level = snapshot.footer.compression_level if compression_level is None else compression_level
@@ -382,7 +383,8 @@ class CompositeWriter:
             ) from error
         try:
             snapshot = load_snapshot(handle, shown(place))
-            levels = split_levels(load_levels(handle, shown(place), snapshot.footer))
+            table = load_levels(handle, shown(place), snapshot.footer)
+            counts = load_counts(handle, shown(place), snapshot, numbers_of_levels(table))
         finally:
             close_handle(handle)
         found, commit = snapshot.footer, snapshot.commit
@@ -392,7 +394,7 @@ class CompositeWriter:
             self._files.remove(name)
             return
         file = DataFile(name, found.n_rows, found.n_blocks, commit.file_length, commit.footer_checksum)
-        self._journal.add_file(file, snapshot.index_table, self._mappings(levels))
+        self._journal.add_file(file, snapshot.index_table, counts, self._mappings(split_levels(table)))
 
     def _mappings(self, levels: dict[int, pa.StringArray]) -> dict[int, Codes]:
         """The global codes of the factors of a data file, where they are others than its own."""

@@ -11,6 +11,7 @@ from xdf.errors import XdfSchemaError
 from xdf.filesystems import FileSink, Place, StreamOutput, create_stream, locate
 from xdf.format import BLANK_RECORD, DEFAULT_LEVEL, HIGHEST_LEVEL, LOWEST_LEVEL, SLOT_OFFSETS, pack_commit, pack_header
 from xdf.journal import Journal
+from xdf.level_counts import load_counts, numbers_of_levels
 from xdf.logical import checked_field
 from xdf.output import Output, create_output, lock_output
 from xdf.schema import Field, Schema
@@ -167,7 +168,8 @@ def continue_file(file: Path, doing: str, *, may_be_composite: bool = False) -> 
         snapshot = load_snapshot(output.fd, file, may_be_composite=may_be_composite)
         _heal_slots(output, snapshot)
         levels = load_levels(output.fd, file, snapshot.footer)
-        journal = Journal.from_snapshot(snapshot, levels)
+        counts = load_counts(output.fd, file, snapshot, numbers_of_levels(levels))
+        journal = Journal.from_snapshot(snapshot, levels, counts.table)
         output.truncate(journal.committed_length)
     except BaseException:
         output.release()

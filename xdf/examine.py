@@ -7,18 +7,17 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from xdf import stats
-from xdf.chunks import valid_rows
+from xdf.chunks import codes_of, valid_rows
 from xdf.columns import Column
 from xdf.errors import XdfChecksumError, XdfError, XdfFormatError, XdfVersionError
 from xdf.findings import DAMAGED, LOST, NOTE, Finding
 from xdf.format import COMMIT_SIZE, PREFIX_SIZE, Commit, PageKind, pack_commit
+from xdf.level_counts import LevelCounts, count_codes, load_counts, numbers_of_levels
 from xdf.reader import XdfFile, split_levels
 from xdf.recovery import header_problem, known_commits, salvage
 from xdf.snapshot import Slot, Snapshot, load_levels, load_snapshot, read_exactly, read_slots
@@ -53,6 +52,8 @@ class Examination:
     levels : pyarrow.Table or None
         Factor levels and their fields, as far as known.
     n_lost_levels : int
+    counts : LevelCounts or None
+        How many rows have each level, as the footer says, where it can be read.
     highest_codes : dict of int to int
         Of each factor, by number of its column: the highest code in sound chunks.
     unreadable : set
@@ -72,6 +73,7 @@ class Examination:
     blocks: tuple[int, ...] = ()
     levels: pa.Table | None = None
     n_lost_levels: int = 0
+    counts: LevelCounts | None = None
     highest_codes: dict[int, int] = field(default_factory=dict)
     unreadable: set[Cell] = field(default_factory=set)
     misjudged: set[Cell] = field(default_factory=set)
@@ -124,6 +126,8 @@ def examine(fd: int, path: Path, progress: Progress | None = None, *, is_set: bo
         _take_what_is_left(fd, result)
     if result.snapshot is not None:
         _check_end(fd, result, result.snapshot.commit)
+        if not any(finding.severity == LOST for finding in result.findings):
+            _take_counts(fd, result, result.snapshot)
         if not is_set:
             _check_chunks(fd, result, result.snapshot, progress)
     return result
@@ -173,6 +177,15 @@ def _take_what_is_left(fd: int, result: Examination) -> None:
         result.add(LOST, "index", f"nothing tells where {which}")
     if found.n_lost_levels:
         result.add(LOST, "levels", f"the texts of {found.n_lost_levels:,} factor levels")
+
+
+def _take_counts(fd: int, result: Examination, snapshot: Snapshot) -> None:
+    """Read how many rows have each level. Where something was lost nobody relies on that: repair counts anew."""
+    assert result.levels is not None
+    try:
+        result.counts = load_counts(fd, result.path, snapshot, numbers_of_levels(result.levels))
+    except XdfFormatError as error:
+        result.add(DAMAGED, "counts", str(error).removeprefix(f"{result.path}: "))
 
 
 def _check_end(fd: int, result: Examination, commit: Commit) -> None:
@@ -241,6 +254,7 @@ def _check_chunk(file: XdfFile, result: Examination, cell: Cell, name: str) -> N
             result.highest_codes[number] = highest
         message = _difference(index.block_statistics(block, number), statistics_of(column))
         if message is None:
+            _check_counts(result, cell, name, column)
             return
         part = "statistics"
         result.misjudged.add(cell)
@@ -250,6 +264,17 @@ def _check_chunk(file: XdfFile, result: Examination, cell: Cell, name: str) -> N
     result.findings.append(Finding(DAMAGED, part, message, result.blocks[block], name, entry.offset, entry.length))
 
 
+def _check_counts(result: Examination, cell: Cell, name: str, column: Column) -> None:
+    """What the footer says of the levels of a sound chunk."""
+    stated = None if result.counts is None else result.counts.of_chunk(*cell)
+    if stated is None:
+        return
+    found = count_codes(codes_of(column))
+    if not (np.array_equal(stated.codes, found.codes) and np.array_equal(stated.counts, found.counts)):
+        message = "its bytes are sound, but levels occur in another number of rows than the footer says"
+        result.findings.append(Finding(DAMAGED, "counts", message, result.blocks[cell[0]], name))
+
+
 def statistics_of(column: Column) -> ColumnStatistics:
     """What the index should say about a column that was read."""
     if column.other is not None:
@@ -257,9 +282,7 @@ def statistics_of(column: Column) -> ColumnStatistics:
         return stats.counts_only(len(column.other) - n_missing, n_missing)
     valid = valid_rows(column)
     if column.levels is not None:
-        codes: npt.NDArray[Any] = column.values
-        present = codes >= 0
-        n_valid = int(np.count_nonzero(present if valid is None else present & valid))
+        n_valid = int(np.count_nonzero(codes_of(column) >= 0))
         return stats.counts_only(n_valid, len(column.values) - n_valid)
     values = column.values if valid is None else column.values[valid]
     return stats.of_values(values, column.base, len(column.values) - len(values))

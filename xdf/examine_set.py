@@ -12,7 +12,7 @@ from xdf.errors import XdfError, XdfFormatError
 from xdf.examine import Examination, Progress, examine
 from xdf.findings import DAMAGED, LOST, NOTE, Finding
 from xdf.format import INDEX_SCHEMA
-from xdf.reader import split_levels
+from xdf.level_counts import Codes, LevelCounts, numbers_of_levels
 from xdf.set_format import DATA_SUFFIX, DataFile, load_files
 from xdf.snapshot import Snapshot
 
@@ -38,7 +38,8 @@ class SetExamination:
     def is_restorable(self) -> bool:
         """Whether each file can be repaired where it lies."""
         parts_of_files = all(one.is_restorable for one in (self.metadata, *self.files))
-        return parts_of_files and all(one.severity == NOTE for one in self.findings if one.part in ("file", "index"))
+        between = [one for one in self.findings if one.part in ("file", "index", "counts")]
+        return parts_of_files and all(one.severity == NOTE for one in between)
 
 
 def examine_set(fd: int, metadata: Path, data: Path, progress: Progress | None) -> SetExamination:
@@ -55,15 +56,15 @@ def examine_set(fd: int, metadata: Path, data: Path, progress: Progress | None) 
     if about.snapshot is None or about.levels is None:
         return result
     try:
-        n_levels = {number: len(levels) for number, levels in split_levels(about.levels).items()}
-        files, _ = load_files(fd, metadata, about.snapshot, n_levels)
+        files, mappings = load_files(fd, metadata, about.snapshot, numbers_of_levels(about.levels))
     except XdfFormatError as error:
         message = str(error).removeprefix(f"{metadata}: ")
         result.findings.append(Finding(LOST, "file", message, file=metadata.name))
         return result
     first = 0
-    for file in files:
-        _examine_data(result, about.snapshot, file, data / file.name, first, progress)
+    for number, file in enumerate(files):
+        codes = {field: found for (owner, field), found in mappings.items() if owner == number}
+        _examine_data(result, file, data / file.name, first, codes, progress)
         first += file.n_blocks
     named = {file.name for file in files}
     for entry in sorted(data.iterdir()):
@@ -74,7 +75,12 @@ def examine_set(fd: int, metadata: Path, data: Path, progress: Progress | None) 
 
 
 def _examine_data(
-    result: SetExamination, of_set: Snapshot, file: DataFile, path: Path, first: int, progress: Progress | None
+    result: SetExamination,
+    file: DataFile,
+    path: Path,
+    first: int,
+    codes: dict[int, Codes],
+    progress: Progress | None,
 ) -> None:
     """One data file: by itself, and against what the set says about it."""
     blocks = f"blocks {first} to {first + file.n_blocks - 1}" if file.n_blocks > 1 else f"block {first}"
@@ -102,9 +108,23 @@ def _examine_data(
     if (commit.file_length, commit.footer_checksum) != (file.length, file.checksum):
         message = "it is not the file that the set was committed with: it was replaced, or changed by itself"
         result.findings.append(Finding(DAMAGED, "file", message, file=file.name))
-    elif not _same_index(of_set, found.snapshot, first):
-        message = f"what the set says of {blocks} is not what its data file says"
+        return
+    assert result.metadata.snapshot is not None
+    message = f"what the set says of {blocks} is not what its data file says"
+    if not _same_index(result.metadata.snapshot, found.snapshot, first):
         result.findings.append(Finding(DAMAGED, "index", message, file=file.name))
+    elif not _same_counts(result.metadata.counts, found.counts, first, file.n_blocks, codes):
+        result.findings.append(Finding(DAMAGED, "counts", message, file=file.name))
+
+
+def _same_counts(
+    of_set: LevelCounts | None, of_file: LevelCounts | None, first: int, n_blocks: int, codes: dict[int, Codes]
+) -> bool:
+    """Whether both tell the same of these blocks; where one cannot be read, that was said."""
+    if of_set is None or of_file is None:
+        return True
+    start, stop = np.searchsorted(of_set.cells, np.array([first, first + n_blocks]) * of_set.n_columns).tolist()
+    return bool(of_set.table.slice(start, stop - start).equals(of_file.renumbered(first, codes)))
 
 
 def _same_index(of_set: Snapshot, of_file: Snapshot, first: int) -> bool:

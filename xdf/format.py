@@ -131,6 +131,7 @@ class PageKind(IntEnum):
 
     INDEX = 1
     LEVELS = 2
+    COUNTS = 3
     # Of composite sets only.
     FILES = 16
     CODES = 17
@@ -156,6 +157,7 @@ INDEX_SCHEMA = pa.schema(
     ]
 )
 LEVELS_SCHEMA = pa.schema([("field", pa.int32()), ("level", pa.string())])
+COUNTS_SCHEMA = pa.schema([("block", pa.int64()), ("field", pa.int32()), ("code", pa.int32()), ("count", pa.int64())])
 
 # --- 7. Composite sets ----------------------------------------------------------------------------------------------
 FILES_SCHEMA = pa.schema(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from xdf.codecs import encode_frame
 from xdf.footer import Footer, Page, pack_footer, write_table
 from xdf.format import (
     COMMIT_SIZE,
+    COUNTS_SCHEMA,
     HEADER_SIZE,
     INDEX_SCHEMA,
     LEVELS_SCHEMA,
@@ -22,6 +23,7 @@ from xdf.format import (
     PageKind,
     pack_commit,
 )
+from xdf.level_counts import Counted, table_of_block
 from xdf.output import Output
 from xdf.schema import Field
 from xdf.snapshot import Snapshot
@@ -32,7 +34,7 @@ _FOOTER_LEVEL = 1
 
 
 class Journal:
-    """The growing lists behind a file (blocks, levels) and the place where its next bytes go."""
+    """The growing lists behind a file (blocks, levels, their counts) and the place where its next bytes go."""
 
     def __init__(self, n_columns: int) -> None:
         self.n_rows = 0
@@ -45,9 +47,10 @@ class Journal:
         self._index: list[pa.Table] = []
         self._level_owners: list[int] = []
         self._levels: list[str] = []
+        self._counts: list[pa.Table] = []
 
     @classmethod
-    def from_snapshot(cls, snapshot: Snapshot, levels: pa.Table) -> Journal:
+    def from_snapshot(cls, snapshot: Snapshot, levels: pa.Table, counts: pa.Table) -> Journal:
         """Continue after a commit."""
         footer = snapshot.footer
         journal = cls(len(footer.fields))
@@ -58,6 +61,7 @@ class Journal:
         journal._index = [snapshot.index_table]
         journal._level_owners = levels.column("field").to_pylist()
         journal._levels = levels.column("level").to_pylist()
+        journal._counts = [counts]
         return journal
 
     @classmethod
@@ -69,8 +73,9 @@ class Journal:
         return journal
 
     def take_levels(self, other: Journal) -> None:
-        """Take over the levels of another file in their order."""
+        """Take over the levels, in their order, and the counts of another file with the same blocks."""
         self._level_owners, self._levels = list(other._level_owners), list(other._levels)
+        self._counts = list(other._counts)
 
     def place(self, chunk: Chunk, end: int) -> int:
         """Where a chunk goes that may begin at ``end``: plain ones are aligned, so that they can be mapped."""
@@ -79,9 +84,16 @@ class Journal:
     def add_block(self, n_rows: int, chunks: Sequence[Chunk], offsets: Sequence[int], end: int) -> None:
         """Take in a block whose chunks have been written."""
         self._index.append(index_rows(chunks, offsets))
+        counted = {number: chunk.level_counts for number, chunk in enumerate(chunks) if chunk.level_counts is not None}
+        self.add_counts(self.n_blocks, counted)
         self.n_rows += n_rows
         self.n_blocks += 1
         self.end = end
+
+    def add_counts(self, block: int, counted: Mapping[int, Counted]) -> None:
+        """Take in the counts of the factors of a block, by their column; blocks in order."""
+        if counted:
+            self._counts.append(table_of_block(block, counted))
 
     def add_levels(self, field: int, levels: Sequence[str]) -> None:
         """Take in new levels of a factor, in order."""
@@ -133,7 +145,10 @@ class Journal:
         end = self._write_page(output, PageKind.INDEX, table, self._n_columns, self.end)
         owners = pa.array(self._level_owners, pa.int32())
         levels = pa.Table.from_arrays([owners, pa.array(self._levels, pa.string())], schema=LEVELS_SCHEMA)
-        return self._write_page(output, PageKind.LEVELS, levels, 1, end)
+        end = self._write_page(output, PageKind.LEVELS, levels, 1, end)
+        counts = pa.concat_tables(self._counts) if self._counts else COUNTS_SCHEMA.empty_table()
+        self._counts = [counts]
+        return self._write_page(output, PageKind.COUNTS, counts, 1, end)
 
     def _write_page(self, output: Output, kind: PageKind, table: pa.Table, rows_per_item: int, end: int) -> int:
         """Write one page from the first row without one.

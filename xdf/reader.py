@@ -22,6 +22,7 @@ from xdf.decoders import comes_as_array, decode_array, decode_column
 from xdf.errors import XdfColumnError, XdfError, XdfFormatError
 from xdf.format import Codec
 from xdf.index import Entry
+from xdf.level_counts import LevelCounts, load_counts
 from xdf.mapping import Mapping
 from xdf.ranges import Handle
 from xdf.schema import FACTOR_TYPE, Field, Schema, missing_column_message
@@ -102,6 +103,7 @@ class XdfFile(Tabular):
         self.rows_per_block: tuple[int, ...] = tuple(snapshot.index.rows_per_block.tolist())
         self.compression_level = footer.compression_level
         self.size_on_disk = snapshot.commit.file_length
+        self._snapshot = snapshot
         self._footer = footer
         self._index = snapshot.index
         self._positions = {field.name: position for position, field in enumerate(footer.fields)}
@@ -111,6 +113,7 @@ class XdfFile(Tabular):
         self._lock = threading.Lock()
         self._mapping = Mapping(self.size_on_disk)
         self._levels: dict[int, pa.StringArray] | None = None
+        self._counts: LevelCounts | None = None
         self._schema: Schema | None = None
 
     def __enter__(self) -> Self:
@@ -210,6 +213,53 @@ class XdfFile(Tabular):
         names = (field.name for field in dataclasses.fields(ColumnStatistics))
         return {name: self._index.cells[name][:, position].astype(np.float64) for name in names}
 
+    def level_counts(self, column: str, block: int | None = None) -> npt.NDArray[np.int64] | None:
+        """How many rows have each level of a factor, from the footer: no data is read.
+
+        Parameters
+        ----------
+        column : str
+        block : int, optional
+            Count in this block only.
+
+        Returns
+        -------
+        array of int, or None
+            In the order of the levels. None where the footer does not tell: the column is no factor, more than 1,000 of
+            its levels occur in a block, or whoever wrote the file did not count.
+
+        Raises
+        ------
+        XdfColumnError
+            The column is not in the file; the message names the closest ones.
+        XdfFormatError, XdfChecksumError
+            The counts are damaged.
+
+        Examples
+        --------
+        >>> import pyarrow as pa, tempfile, pathlib, xdf
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "pets.xdf")
+        >>> with xdf.create(path, xdf.Schema((xdf.factor_field("kind", ["cat", "dog"]),))) as writer:
+        ...     writer.write(pa.record_batch({"kind": ["dog", "cat", None, "dog"]}))
+        >>> with xdf.open(path) as file:
+        ...     file.level_counts("kind").tolist()
+        [1, 2]
+        """
+        position = self._select([column])[0][1]
+        if not self._footer.fields[position].is_factor:
+            return None
+        n_levels, n_valid = len(self.level_array(column)), self._index.cells["n_valid"][:, position]
+        if block is None:
+            return self._level_counts().of_column(position, n_levels, n_valid)
+        self._check_block(block)
+        counted = self._level_counts().of_chunk(block, position)
+        if counted is None and n_valid[block]:
+            return None
+        counts = np.zeros(n_levels, np.int64)
+        if counted is not None:
+            counts[counted.codes] = counted.counts
+        return counts
+
     def block_nbytes(self, columns: Sequence[str] | None = None) -> int:
         """The most bytes of memory that :meth:`read_block` of these columns takes: stored and decoded ones together."""
         positions = [position for _, position in self._select(columns)]
@@ -302,6 +352,17 @@ class XdfFile(Tabular):
                         raise XdfError(f"{self.path}: the file was closed; open it again")
                     self._levels = split_levels(load_levels(self._fd, self.path, self._footer))
         return self._levels
+
+    def _level_counts(self) -> LevelCounts:
+        """The counts of levels in all chunks, read once, when they are first needed."""
+        if self._counts is None:
+            n_levels = {position: len(levels) for position, levels in self._factor_levels().items()}
+            with self._lock:
+                if self._counts is None:
+                    if self._fd == _CLOSED:
+                        raise XdfError(f"{self.path}: the file was closed; open it again")
+                    self._counts = load_counts(self._fd, self.path, self._snapshot, n_levels)
+        return self._counts
 
     def use_levels(self, levels: dict[int, pa.StringArray]) -> None:
         """Take these levels instead of those of the file, whose pages may be damaged; before anything is read."""

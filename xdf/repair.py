@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import pyarrow as pa
 
-from xdf.chunks import Chunk, encode_column, encode_factor
+from xdf.chunks import Chunk, codes_of, encode_column, encode_factor, kept_counts
 from xdf.compact import aligned, checked_bytes, keep_permissions
 from xdf.errors import XdfFormatError, XdfLockedError, XdfSchemaError, XdfWriteError
 from xdf.examine import Examination, Progress, examine, open_examined
@@ -28,6 +28,7 @@ from xdf.format import (
 )
 from xdf.index import Flags
 from xdf.journal import Journal, index_rows
+from xdf.level_counts import Counted
 from xdf.output import Output, create_output, lock_output
 from xdf.reader import XdfFile, split_levels
 from xdf.schema import Field
@@ -276,6 +277,7 @@ class _Plan:
         index = self._snapshot.index
         chosen = np.ix_(self._blocks, self._columns)
         cells = {name: index.cells[name][chosen] for name in INDEX_SCHEMA.names}
+        counted: list[dict[int, Counted | None]] = [{} for _ in self._blocks]
         end = HEADER_SIZE
         for i, block in enumerate(self._blocks):
             for j, column in enumerate(self._columns):
@@ -288,9 +290,14 @@ class _Plan:
                 output.write_at(end, data)
                 cells["offset"][i, j] = end
                 end += len(data)
+                if self.fields[j].is_factor:
+                    counted[i][j] = _counted(file, block, self.fields[j].name) if chunk is None else chunk.level_counts
         table = pa.Table.from_arrays([array_of(cells[name].ravel()) for name in cells], schema=INDEX_SCHEMA)
         n_rows = int(index.rows_per_block[self._blocks].sum())
-        return Journal.from_index(table, len(self._columns), n_rows, end)
+        journal = Journal.from_index(table, len(self._columns), n_rows, end)
+        for i, found in enumerate(counted):
+            journal.add_counts(i, {j: one for j, one in found.items() if one is not None})
+        return journal
 
     def _stand_in(self, file: XdfFile, block: int, column: int) -> Chunk | None:
         """What is written in the place of a chunk that cannot be copied as it is."""
@@ -314,6 +321,11 @@ def _missing(field: Field, n_rows: int, compression_level: int) -> Chunk:
     if field.is_factor:
         return encode_factor(np.full(n_rows, -1, np.int32), compression_level)
     return encode_column(pa.nulls(n_rows, field.type), compression_level)
+
+
+def _counted(file: XdfFile, block: int, name: str) -> Counted | None:
+    """The counts of a sound factor, anew: the pages that have them may be damaged."""
+    return kept_counts(codes_of(file.read_block(block, [name])[name]))
 
 
 def _again(file: XdfFile, block: int, field: Field) -> Chunk:

@@ -16,9 +16,9 @@ from xdf.composite import child, find_metadata, load_set, name_of, names_in, sho
 from xdf.creation import continue_file, new_output
 from xdf.errors import XdfError, XdfExistsError, XdfFormatError, XdfLockedError, XdfWriteError
 from xdf.filesystems import Place
+from xdf.level_counts import load_counts, numbers_of_levels
 from xdf.locks import read_note
 from xdf.output import Output, refusals
-from xdf.reader import split_levels
 from xdf.set_format import (
     DATA_FOLDER,
     DATA_SUFFIX,
@@ -38,6 +38,7 @@ class SetContents:
 
     snapshot: Snapshot
     levels: pa.Table
+    counts: pa.Table
     files: tuple[DataFile, ...]
     mappings: Mappings
 
@@ -197,10 +198,11 @@ def continue_set(folder: Place) -> tuple[SetFolder, Output, SetContents]:
         raise
     try:
         levels = load_levels(output.fd, metadata, snapshot.footer)
-        n_levels = {number: len(known) for number, known in split_levels(levels).items()}
+        n_levels = numbers_of_levels(levels)
+        counts = load_counts(output.fd, metadata, snapshot, n_levels)
         named, mappings = load_files(output.fd, metadata, snapshot, n_levels)
         files.remove_leftovers([file.name for file in named])
-        return files, output, SetContents(snapshot, levels, named, mappings)
+        return files, output, SetContents(snapshot, levels, counts.table, named, mappings)
     except BaseException:
         output.release()
         files.release()

@@ -16,13 +16,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from xdf.errors import XdfFormatError
-from xdf.footer import Footer
 from xdf.format import CODES_SCHEMA, FILES_SCHEMA, LONGEST_DATA_FILE, PageKind
 from xdf.index import check_total
 from xdf.journal import Journal
+from xdf.level_counts import LevelCounts
 from xdf.output import Output
 from xdf.ranges import Handle
-from xdf.snapshot import Snapshot, read_page
+from xdf.snapshot import Snapshot, read_pages
 from xdf.views import array_of, column_of
 
 Codes = npt.NDArray[np.int32]
@@ -65,10 +65,10 @@ class SetJournal(Journal):
 
     @classmethod
     def continued(
-        cls, snapshot: Snapshot, levels: pa.Table, files: Sequence[DataFile], mappings: Mappings
+        cls, snapshot: Snapshot, levels: pa.Table, counts: pa.Table, files: Sequence[DataFile], mappings: Mappings
     ) -> SetJournal:
         """Continue after a commit."""
-        journal = cls.from_snapshot(snapshot, levels)
+        journal = cls.from_snapshot(snapshot, levels, counts)
         assert isinstance(journal, SetJournal)
         journal._files, journal._mappings = list(files), dict(mappings)
         return journal
@@ -78,11 +78,14 @@ class SetJournal(Journal):
         """The data files so far; not to be changed."""
         return self._files
 
-    def add_file(self, file: DataFile, index: pa.Table, mappings: dict[int, Codes]) -> None:
-        """Take in a finished data file, the rows of its index, and the global codes of those factors that need some."""
+    def add_file(self, file: DataFile, index: pa.Table, counts: LevelCounts, mappings: dict[int, Codes]) -> None:
+        """Take in a finished data file, the rows of its index, its counts of levels, and the global codes of those
+        factors that need some.
+        """
         number = len(self._files)
         self._files.append(file)
         self._index.append(index)
+        self._counts.append(counts.renumbered(self.n_blocks, mappings))
         self._mappings |= {(number, field): codes for field, codes in mappings.items()}
         self.n_rows += file.n_rows
         self.n_blocks += file.n_blocks
@@ -110,23 +113,12 @@ def load_files(
     """
     footer = snapshot.footer
     try:
-        files = _unpack_files(_pages(fd, footer, PageKind.FILES, FILES_SCHEMA))
+        files = _unpack_files(read_pages(fd, footer, PageKind.FILES, FILES_SCHEMA))
         _check_files(files, snapshot)
-        mappings = _unpack_codes(_pages(fd, footer, PageKind.CODES, CODES_SCHEMA), len(files), n_levels)
+        mappings = _unpack_codes(read_pages(fd, footer, PageKind.CODES, CODES_SCHEMA), len(files), n_levels)
     except XdfFormatError as error:
         raise type(error)(f"{path}: the list of data files is damaged: {error}") from error
     return files, mappings
-
-
-def _pages(fd: Handle, footer: Footer, kind: PageKind, schema: pa.Schema) -> pa.Table:
-    pages = footer.pages_of(kind)
-    covered = 0
-    for page in pages:
-        if page.first != covered or page.count < 1:
-            raise XdfFormatError("its pages do not follow one another")
-        covered += page.count
-    tables = [read_page(fd, page, schema, 1) for page in pages]
-    return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
 
 
 def _files_table(files: Sequence[DataFile]) -> pa.Table:

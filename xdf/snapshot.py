@@ -144,6 +144,24 @@ def have_owners(levels: pa.Table, footer: Footer) -> bool:
     return bool(np.isin(column_of(levels, "field"), factors).all())
 
 
+def read_pages(fd: Handle, footer: Footer, kind: PageKind, schema: pa.Schema) -> pa.Table:
+    """All pages of a kind whose items are rows and whose number nothing else tells.
+
+    Raises
+    ------
+    XdfFormatError
+        They are damaged, or do not follow one another. The message is the bare reason.
+    """
+    pages = footer.pages_of(kind)
+    covered = 0
+    for page in pages:
+        if page.first != covered or page.count < 1:
+            raise XdfFormatError("its pages do not follow one another")
+        covered += page.count
+    tables = [read_page(fd, page, schema, 1) for page in pages]
+    return pa.concat_tables(tables).combine_chunks() if tables else schema.empty_table()
+
+
 def read_page(fd: Handle, page: Page, schema: pa.Schema, rows_per_item: int) -> pa.Table:
     """The table of one page; the message of an error is the bare reason."""
     raw = read_exactly(fd, page.offset, page.length)

@@ -95,3 +95,7 @@ class KnowsStatistics(Protocol):
         ``rxcore.updaters.moments`` finds in each block.
         """
         ...
+
+    def level_counts(self, column: str) -> npt.NDArray[np.int64] | None:
+        """How many rows have each level of a factor, in the order of the schema; None where that is not kept."""
+        ...

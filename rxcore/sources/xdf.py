@@ -162,3 +162,16 @@ class XdfSource:
         if not self.schema.field(column).is_numeric:
             return None
         return self._file.statistics_of_blocks(column)
+
+    def level_counts(self, column: str) -> npt.NDArray[np.int64] | None:
+        """How many rows have each level of a factor, from the footer: no data are read.
+
+        Raises
+        ------
+        SourceError
+            When that part of the footer is damaged.
+        """
+        try:
+            return self._file.level_counts(column)
+        except xdf.XdfError as error:
+            raise _unreadable(self.path, error) from error

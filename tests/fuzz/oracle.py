@@ -73,6 +73,7 @@ def _read(path: Path, subject: Subject | None) -> str:
                     file.block_statistics(number, name)
             for name in schema.names:
                 file.statistics(name)
+                file.level_counts(name)
     except xdf.XdfError as error:
         if not str(error):
             raise ViolationError("an error without a message") from error

@@ -46,6 +46,11 @@ def as_json(array: pa.Array) -> list[Any]:
     return [_shortened(text) for text in array.to_pylist()]
 
 
+def _counts(file: xdf.XdfFile, name: str) -> list[Any]:
+    """How many rows have each level: in each block, and in all."""
+    return [*(file.level_counts(name, number) for number in range(file.n_blocks)), file.level_counts(name)]
+
+
 def _shortened(value: Any) -> Any:
     """Of a long text its length and a fingerprint."""
     if not isinstance(value, str) or len(value) < 100:
@@ -70,6 +75,11 @@ def described(file: xdf.XdfFile) -> dict[str, Any]:
             }
             for field in file.schema
         ],
+        "counts": {
+            name: [None if counts is None else counts.tolist() for counts in _counts(file, name)]
+            for name in file.schema.names
+            if file.schema.field(name).is_factor
+        },
         "blocks": [
             {name: as_json(column) for name, column in zip(batch.schema.names, batch.columns, strict=True)}
             for batch in (file.read_block_arrow(number) for number in range(file.n_blocks))
@@ -180,6 +190,15 @@ def _labelled(path: Path) -> None:
             writer.set_field("word", description=f"as of commit {number}")
 
 
+def _without_counts(path: Path) -> None:
+    """As a writer makes it that does not count levels; then continued by one that does."""
+    batch = pa.record_batch({"kind": pa.array(["a", "b", None, "a"]).dictionary_encode(), "x": [1, 2, 3, 4]})
+    with patch("xdf.chunks.MOST_LEVELS", -1):
+        write(path, batch)
+    with xdf.append(path) as writer:
+        writer.write(batch.slice(1))
+
+
 def _edges(path: Path) -> None:
     """Numbers at the ends of their types, NaNs of every kind, dates of long ago, one row alone, and none."""
     nans = np.array([0x7FF8000000000000, 0xFFF8000000000000, 0x7FF00000000007A2, 0x8000000000000000, 1], np.uint64)
@@ -210,6 +229,7 @@ GOLDEN: dict[str, Callable[[Path], None]] = {
     "v1-texts": _texts,
     "v1-labelled": _labelled,
     "v1-edges": _edges,
+    "v1-without-counts": _without_counts,
 }
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
@@ -73,7 +74,7 @@ def read_by_specification(path: Path) -> tuple[list[dict[str, object]], dict[str
         start += size
     assert start == len(content)
     (about,), fields, _, pages = tables
-    items: dict[object, list[dict[str, object]]] = {1: [], 2: []}
+    items: dict[object, list[dict[str, object]]] = {1: [], 2: [], 3: []}
     for page in pages:
         where, size = int(str(page["offset"])), int(str(page["length"]))
         stored = frame(raw[where : where + size], int(str(page["decoded_length"])), int(str(page["checksum"])))
@@ -83,6 +84,10 @@ def read_by_specification(path: Path) -> tuple[list[dict[str, object]], dict[str
     levels: dict[object, list[object]] = {}
     for row in items[2]:
         levels.setdefault(row["field"], []).append(row["level"])
+    counts: dict[tuple[object, object], dict[object, object]] = {}
+    for item in items[3]:
+        counts.setdefault((item["block"], item["field"]), {})[item["code"]] = item["count"]
+    assert list(counts) == sorted(counts)  # type: ignore[type-var]
     columns: dict[str, list[list[object]]] = {str(field["name"]): [] for field in fields}
     for number, cell in enumerate(items[1]):
         position = number % len(fields)
@@ -90,9 +95,17 @@ def read_by_specification(path: Path) -> tuple[list[dict[str, object]], dict[str
         values = chunk(raw, cell, str(field["type"]))
         if field["type"] == "factor":
             known = levels.get(position, [])
+            check_counts(counts.get((number // len(fields), position)), values)
             values = [None if code is None else known[code] for code in values]  # type: ignore[call-overload]
         columns[str(field["name"])].append(values)
     return fields, columns
+
+
+def check_counts(stated: dict[object, object] | None, codes: list[object]) -> None:
+    """5.5."""
+    if stated is not None:
+        found = Counter(code for code in codes if code is not None)
+        assert list(stated.items()) == sorted(found.items())  # type: ignore[type-var]
 
 
 ARROW_OF_TEXTS = {20: pa.string(), 21: pa.large_string(), 22: pa.binary()}

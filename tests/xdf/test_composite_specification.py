@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def read_metadata(path: Path) -> tuple[list[dict[str, Any]], dict[int, list[dict
     for size in struct.unpack_from("<4Q", content):
         tables.append(stream(content[start : start + size]))
         start += size
-    items: dict[int, list[dict[str, Any]]] = {1: [], 2: [], 16: [], 17: []}
+    items: dict[int, list[dict[str, Any]]] = {1: [], 2: [], 3: [], 16: [], 17: []}
     for page in tables[3]:
         stored: Any = raw[page["offset"] : page["offset"] + page["length"]]  # type: ignore[operator, misc]
         items[page["kind"]] += stream(frame(stored, page["decoded_length"], page["checksum"]))  # type: ignore[arg-type, index]
@@ -53,18 +54,27 @@ def read_set(folder: Path) -> tuple[dict[str, list[object]], list[str]]:
         own_levels = own_levels_of(path)
         n_items += file["n_blocks"] * len(fields)
         for position, (field, own) in enumerate(zip(fields, own_fields, strict=True)):
-            values = [value for block in chunks[str(own["name"])] for value in block]
-            assert len(values) == file["n_rows"]
+            blocks = chunks[str(own["name"])]
+            assert sum(map(len, blocks)) == file["n_rows"]
             if field["type"] == "factor":
                 codes = [row["code"] for row in items[17] if (row["file"], row["field"]) == (number, position)]
                 known = own_levels.get(position, [])
                 codes = codes or list(range(len(known)))  # 7.5
                 assert len(codes) == len(known)
                 named = {level: levels[position][code] for level, code in zip(known, codes, strict=True)}
-                values = [None if value is None else named[str(value)] for value in values]
-            columns[str(field["name"])] += values
+                blocks = [[None if value is None else named[str(value)] for value in block] for block in blocks]
+                for block, values in enumerate(blocks, sum(before["n_blocks"] for before in items[16][:number])):
+                    check_counts(items[3], (block, position), values, levels[position])
+            columns[str(field["name"])] += [value for block in blocks for value in block]
     assert n_items == len(items[1])  # 7.3
     return columns, [file["name"] for file in items[16]]
+
+
+def check_counts(items: list[dict[str, Any]], chunk: tuple[int, int], values: list[object], levels: list[str]) -> None:
+    """5.5 and 7.3."""
+    mine = [item for item in items if (item["block"], item["field"]) == chunk]
+    counts = {levels[item["code"]]: item["count"] for item in mine}
+    assert not counts or counts == Counter(value for value in values if value is not None)
 
 
 def own_levels_of(path: Path) -> dict[int, list[str]]:

@@ -98,8 +98,8 @@ def test_codes_whose_statistics_lie_and_whose_levels_are_lost(tmp_path: Path) ->
         writer.write(pa.record_batch({"f": ["a", "b", "c"], "x": [1.5, 2.5, 3.5]}))
     whole = dissect(path.read_bytes())
     index = ({**whole.index[0], "maximum": 7.0}, *whole.index[1:])
-    ((page, content),) = whole.pages
-    path.write_bytes(assemble(replace(whole, index=index, pages=((page, content[:-40]),))))
+    (page, content), counts = whole.pages
+    path.write_bytes(assemble(replace(whole, index=index, pages=((page, content[:-40]), counts))))
     assert [finding.part for finding in xdf.verify(path).findings] == ["levels", "levels", "statistics"]
     report = xdf.repair(path)
     assert xdf.verify(report.output).is_sound
