@@ -30,6 +30,8 @@ _HOMES = {
     ),
     "rxcore.options": ("RxOptions",),
     "rxcore.results.linear": ("LinearResults",),
+    "rxcore.results.linear_multiple": ("MultipleLinearResults",),
+    "rxcore.step_control": ("RxStepControl",),
     "rxcore.results.logistic": ("LogisticResults",),
     "rxcore.results.summary": ("SummaryResults",),
 }  # fmt: skip
@@ -44,6 +46,7 @@ _ALIASES = {
 __all__ = [
     "LinearResults",
     "LogisticResults",
+    "MultipleLinearResults",
     "RxComputeContext",
     "RxDataSource",
     "RxFileSystem",
@@ -55,6 +58,7 @@ __all__ = [
     "RxOptions",
     "RxOrcData",
     "RxParquetData",
+    "RxStepControl",
     "RxSummaryResults",
     "RxTextData",
     "RxXdfData",
@@ -120,7 +124,9 @@ if TYPE_CHECKING:
     from rxcore.options import RxOptions
     from rxcore.results.linear import LinearResults
     from rxcore.results.linear import LinearResults as RxLinModResults
+    from rxcore.results.linear_multiple import MultipleLinearResults
     from rxcore.results.logistic import LogisticResults
     from rxcore.results.logistic import LogisticResults as RxLogitResults
     from rxcore.results.summary import SummaryResults
     from rxcore.results.summary import SummaryResults as RxSummaryResults
+    from rxcore.step_control import RxStepControl

@@ -9,7 +9,7 @@ plus ``factor[m]`` times the basis column ``second[m]``, exactly.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,6 +118,18 @@ class DesignTerm:
     factors: tuple[int, ...]
     places: tuple[int, ...] = ()
 
+    def with_variables(self, place: Mapping[int, int]) -> DesignTerm:
+        """The same term where variables have other numbers."""
+        numbers, factors, places = (
+            tuple(place[v] for v in group) for group in (self.numbers, self.factors, self.places)
+        )
+        return DesignTerm(self.text, numbers, factors, places)
+
+    @property
+    def degree(self) -> int:
+        """How many variables interact in it."""
+        return len(self.numbers) + len(self.factors)
+
     def label(self, variables: Sequence[Variable]) -> str:
         """The labels of its variables, in the order of the formula where it is known."""
         return ":".join(variables[v].label for v in self.places or (*self.numbers, *self.factors))
@@ -145,6 +157,8 @@ class Design:
         Their variables, -1 when there is none.
     response_variable : Variable or None
         Kept for residuals when the design is reduced to its terms.
+    main_first : bool
+        Whether main effects are kept before interactions, whatever their order in the formula.
     """
 
     variables: VariableSet
@@ -162,6 +176,7 @@ class Design:
     drop_first: bool = False
     label_style: str = "Revo"
     response_variable: Variable | None = None
+    main_first: bool = False
 
     @property
     def n_coefficients(self) -> int:
@@ -182,13 +197,25 @@ class Design:
         np.add.at(beta, self.second[moved], known[moved] * self.factor[moved])
         return beta
 
+    def with_terms(self, terms: Sequence[DesignTerm]) -> Design:
+        """A model of other terms over the same variables, about origins of zero."""
+        return make_design(
+            self.variables, terms, intercept=self.intercept, response=self.response, weight=self.weight,
+            drop_first=self.drop_first, label_style=self.label_style, main_first=self.main_first,
+        )  # fmt: skip
+
     def without_response(self) -> Design:
         """For prediction: variables of the terms only."""
-        used = {v for term in self.terms for v in (*term.numbers, *term.factors)}
-        n_kept = max(used, default=-1) + 1
-        kept = VariableSet(self.variables.variables[:n_kept], self.variables.fields)
+        used = sorted({v for term in self.terms for v in (*term.numbers, *term.factors)})
+        kept = VariableSet(tuple(self.variables.variables[v] for v in used), self.variables.fields)
         observed = self.variables.variables[self.response] if self.response >= 0 else self.response_variable
-        return replace(self, variables=kept, response=-1, weight=-1, response_variable=observed)
+        alone = replace(self, variables=kept, response=-1, weight=-1, response_variable=observed)
+        if used == list(range(len(used))):
+            return alone
+        place = {v: new for new, v in enumerate(used)}
+        terms = [term.with_variables(place) for term in self.terms]
+        origins = self.layout.origins
+        return replace(alone.with_terms(terms).with_origins(origins), response_variable=observed)
 
 
 def make_design(
@@ -200,8 +227,12 @@ def make_design(
     weight: int = -1,
     drop_first: bool = False,
     label_style: str = "Revo",
+    main_first: bool = False,
 ) -> Design:
-    """Lay out a model. Variables of the terms must stand before response and weights."""
+    """Lay out a model. Variables of the terms must stand before response and weights.
+
+    A column that depends on those kept before it is dropped; ``main_first`` keeps main effects before interactions.
+    """
     numbers: list[tuple[int, ...]] = []
     cells: list[CellTerm] = []
     for term in terms:
@@ -218,17 +249,19 @@ def make_design(
     layout = Layout.of(numbers, cells)
     first, second, factor = _basis(terms, intercept, layout)
     names = ["(Intercept)"] if intercept else []
-    order: list[int] = [0] if intercept else []
+    kept_as: list[tuple[int, list[int]]] = [(0, [0])] if intercept else []
     term_of = [-1] if intercept else []
     for number, term in enumerate(terms):
         begin = len(names)
         labels = _cell_names(term, variables.variables, label_style)
         names += labels
         term_of += [number] * len(labels)
-        order += [begin + place for place in _keep_order(term, variables.variables, drop_first)]
+        columns = [begin + place for place in _keep_order(term, variables.variables, drop_first)]
+        kept_as.append((term.degree if main_first else 0, columns))
+    order = itertools.chain.from_iterable(columns for _, columns in sorted(kept_as, key=lambda entry: entry[0]))
     return Design(
         variables, tuple(terms), intercept, layout, tuple(names), first, second, factor,
-        _ints(order), _ints(term_of), response, weight, drop_first, label_style,
+        _ints(order), _ints(term_of), response, weight, drop_first, label_style, main_first=main_first,
     )  # fmt: skip
 
 

@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
-from rxcore.analyses.modelling import (
-    ModelRequest,
-    check_finite,
-    check_rows,
-    cube_frame,
-    design_for,
-    warn_dropped_numbers,
+from rxcore.analyses.cross_products import (
+    after_response,
+    basis_of,
+    centred_products,
+    collect,
+    column_sums,
+    degrees_of_freedom,
+    model_products,
+    moments_of,
+    narrowed,
+    number_terms,
+    squared_weights,
+    with_numbers,
 )
+from rxcore.analyses.modelling import ModelRequest, cube_frame, design_for, warn_dropped_numbers
+from rxcore.analyses.scope import scope_for
+from rxcore.analyses.selection import select_linear
 from rxcore.design import Design
 from rxcore.errors import DataWarning, DesignError
 from rxcore.kernels import cross_product as kernels
 from rxcore.kernels.glm import GAUSSIAN_IDENTITY
 from rxcore.results.linear import LinearResults
-from rxcore.runner import Runner, scale_of_block
-from rxcore.solvers.normal_equations import Basis, Solution, in_model_basis, score_in_model_basis, solve
+from rxcore.results.linear_multiple import MultipleLinearResults
+from rxcore.runner import Runner
+from rxcore.solvers.normal_equations import Basis, Solution, score_in_model_basis, solve_several
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.updaters.glm import GlmPass
-from rxcore.variables import Floats, Ints
+from rxcore.variables import Floats
 
 # Beyond this variance inflation rounding in the sums shows in the ninth digit of a coefficient, and one more pass over
 # the residuals buys it back.
 REFINE_BEYOND = 1e6
 MOST_REFINEMENTS = 2
-
-# A mean this many times its standard deviation away from its origin costs eight digits: sum again, about the mean.
-MOST_OFFSET = 1e4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,70 +53,92 @@ class _Estimate:
     residual: float
 
 
-def fit_linear(request: ModelRequest) -> LinearResults:
-    """Fit a linear model by weighted least squares."""
+def fit_linear(request: ModelRequest) -> LinearResults | MultipleLinearResults:
+    """Fit a linear model by weighted least squares: several responses share the pass and the factorisation."""
     with Runner(
         request.data, request.caller, compute_context=request.compute_context, report_progress=request.report_progress
     ) as runner:
-        _, design = design_for(runner, request)
-        block = runner.first_block(design.variables.columns)
-        origin = float(scale_of_block(design.variables, [(design.response,)], block).origins[0])
-        updater = CrossProduct(design, origin)
-        found = runner.run(updater)
-        check_rows(request, design, found.counts, found.missing)
-        check_finite(request, found.matrix)
-        if _far_off(updater, found):
-            updater = _about_means(updater, found)
-            design = updater.design
-            found = runner.run(updater)
-        solution = _solve(updater, found, request)
+        if request.selection is not None:
+            return _fit_selected(runner, request)
+        formula, design = design_for(runner, request, several_responses=True)
+        responses = [design.response + place for place in range(len(formula.responses))]
+        updater, found = collect(runner, request, _pass_design(runner, request, design, responses))
+        models = _fit_each(runner, request, design, responses, updater, found)
+        return models[0] if len(models) == 1 else MultipleLinearResults(tuple(models))
+
+
+def _fit_selected(runner: Runner, request: ModelRequest) -> LinearResults:
+    """One pass over everything in scope; then the search and the model found need the data no more."""
+    scope = scope_for(runner, request)
+    request = replace(request, formula=scope.upper_formula)
+    _, design = design_for(runner, request)
+    responses = [design.response]
+    updater, found = collect(runner, request, _pass_design(runner, request, design, responses))
+    steps, terms = select_linear(request, scope, design, updater, found)
+    request = replace(request, formula=steps.final)
+    model = _fit_each(runner, request, design.with_terms(terms), responses, updater, found)[0]
+    return replace(model, steps=steps)
+
+
+def _pass_design(runner: Runner, request: ModelRequest, design: Design, responses: list[int]) -> Design:
+    """What one pass sums: the columns, all responses, and the weights where their squares are needed."""
+    weights = [design.weight] if request.cov_data and request.pweights is not None else []
+    wide = replace(design, response=responses[-1])
+    return with_numbers(runner, wide, [*weights, *responses[:-1]])
+
+
+def _fit_each(
+    runner: Runner,
+    request: ModelRequest,
+    design: Design,
+    responses: list[int],
+    updater: CrossProduct,
+    found: CrossProducts,
+) -> list[LinearResults]:
+    """Models of the responses on the same columns, which the pass has summed."""
+    results = []
+    for response, solution in zip(responses, _solve(request, design, responses, updater, found), strict=True):
+        own, products = narrowed(updater, found, replace(design, response=response))
         estimate = _Estimate(solution.coefficients, solution.residual)
-        if _inflated(design, solution):
-            estimate = _refine(runner, design, solution)
-        return _result(request, runner.source.label, updater, found, solution, estimate)
+        if _inflated(own.design, solution):
+            estimate = _refine(runner, own.design, solution)
+        covariance = _data_covariance(request, updater, found, own, products, solution)
+        results.append(_result(request, runner.source.label, own, products, solution, estimate, covariance))
+    return results
 
 
-def _moments_of(updater: CrossProduct, found: CrossProducts) -> tuple[float, Floats, Floats]:
-    """Sum of weights, and mean and centred square sum of every number (the response last), about their origins."""
-    width = 1 + len(updater.layout.numbers)
-    block = found.matrix[:width, :width]
-    total = block[0, 0]
-    means = block[0, 1:] / total
-    return float(total), means, np.diag(block)[1:] - total * means**2
-
-
-def _far_off(updater: CrossProduct, found: CrossProducts) -> bool:
-    total, means, squares = _moments_of(updater, found)
-    spread = np.maximum(squares, 0.0) / total
-    # A number without any spread is constant; no origin helps or hurts it.
-    return bool(np.any((means**2 > MOST_OFFSET**2 * spread) & (spread > 0.0)))
-
-
-def _about_means(updater: CrossProduct, found: CrossProducts) -> CrossProduct:
-    _, means, _ = _moments_of(updater, found)
-    origins = updater.layout.origins + means
-    return CrossProduct(updater.design.with_origins(origins[:-1]), float(origins[-1]))
-
-
-def _solve(updater: CrossProduct, found: CrossProducts, request: ModelRequest) -> Solution:
-    design = updater.design
-    response = len(updater.layout.numbers)
-    # The response is the last number: before the cells in the basis, so the cells' places move by one.
-    basis = Basis(_after_response(design.first, design), _after_response(design.second, design), design.factor)
-    with_response = Basis(
-        np.append(basis.first, response),
-        np.append(basis.second, 0 if updater.response_origin else -1),
-        np.append(basis.factor, updater.response_origin),
-    )
-    high, low = in_model_basis(found.matrix, with_response)
-    magnitudes = np.sqrt(np.diag(found.matrix))
+def _solve(
+    request: ModelRequest, design: Design, responses: list[int], updater: CrossProduct, found: CrossProducts
+) -> list[Solution]:
+    """One factorisation for all responses, which stand behind the columns."""
+    beside = design.with_terms([*design.terms, *number_terms(design, responses[:-1])])
+    together, products = narrowed(updater, found, replace(beside, response=responses[-1]))
+    high, low = model_products(together, products)
+    size = design.n_coefficients
+    every = basis_of(together.design)
+    basis = Basis(every.first[:size], every.second[:size], every.factor[:size])
+    magnitudes = np.sqrt(np.diag(products.matrix))
     swept_first = int((design.term_of == 0).sum()) if request.cube else None
-    return solve(high, low, design.order, basis, magnitudes, intercept=design.intercept, swept_first=swept_first)
+    return solve_several(
+        high, low, design.order, basis, magnitudes, intercept=design.intercept, swept_first=swept_first
+    )
 
 
-def _after_response(places: Ints, design: Design) -> Ints:
-    width = 1 + len(design.layout.numbers)
-    return np.where(places >= width, places + 1, places)
+def _data_covariance(
+    request: ModelRequest,
+    updater: CrossProduct,
+    found: CrossProducts,
+    own: CrossProduct,
+    products: CrossProducts,
+    solution: Solution,
+) -> Floats | None:
+    """Covariance of the kept columns behind the intercept; as documented, none for a cube or without intercept."""
+    if not request.cov_data or not own.design.intercept:
+        return None
+    squares = squared_weights(updater, found) if request.pweights is not None else None
+    kept = np.flatnonzero(solution.kept[1:])
+    covariance: Floats = centred_products(own, products)[np.ix_(kept, kept)]
+    return covariance / degrees_of_freedom(request, found, squares)
 
 
 def _inflated(design: Design, solution: Solution) -> bool:
@@ -152,7 +181,7 @@ class _Response:
 
 
 def _response_of(request: ModelRequest, updater: CrossProduct, found: CrossProducts) -> _Response:
-    total, means, squares = _moments_of(updater, found)
+    total, means, squares = moments_of(updater, found)
     mean = float(means[-1]) + updater.response_origin
     y_var = max(float(squares[-1]), 0.0)
     total_squares = y_var + total * mean**2
@@ -210,6 +239,7 @@ def _result(
     found: CrossProducts,
     solution: Solution,
     estimate: _Estimate,
+    cov_data: Floats | None,
 ) -> LinearResults:
     design = updater.design
     response = _response_of(request, updater, found)
@@ -235,7 +265,8 @@ def _result(
         y_var=response.y_var,
         condition_number=solution.condition_number,
         counts=counts,
-        count_frame=None if counts is None else _count_frame(design, estimate.coefficients, counts),
+        count_frame=None if counts is None else _count_frame(request, updater, found, estimate.coefficients, counts),
+        cov_data=cov_data,
         design=design.without_response(),
         params=dict(request.params),
         **_inference(request, design, response, solution, estimate),
@@ -250,12 +281,25 @@ def _cube_counts(design: Design, matrix: Floats) -> Floats:
     """Sum of weights in each cell of the first term."""
     counts = np.full(design.n_coefficients, np.nan)
     cells = design.term_of == 0
-    places = _after_response(design.first[cells], design)
+    places = after_response(design.first[cells], design)
     counts[cells] = matrix[places, 0]
     return counts
 
 
-def _count_frame(design: Design, coefficients: Floats, counts: Floats) -> pd.DataFrame:
-    """RevoScaleR's countDF: the factors (first fastest), the value of each cell, its count."""
+def _count_frame(
+    request: ModelRequest, updater: CrossProduct, found: CrossProducts, coefficients: Floats, counts: Floats
+) -> pd.DataFrame:
+    """RevoScaleR's countDF: the factors (first fastest), the value of each cell, its count.
+
+    Beside other terms the value of a cell is its prediction with every other column at its mean, if asked for.
+    """
+    design = updater.design
+    cells = design.term_of == 0
     factors = [design.variables.variables[v] for v in design.terms[0].factors]
-    return cube_frame(factors, {_response_label(design): coefficients, "Counts": counts}, design.term_of == 0)
+    if cells.all() or request.cube_predictions:
+        means = column_sums(updater, found) / found.matrix[0, 0]
+        others = float(np.nansum((coefficients * means)[~cells]))
+        values = {_response_label(design): coefficients + others}
+    else:
+        values = {}
+    return cube_frame(factors, {**values, "Counts": counts}, cells)

@@ -18,6 +18,7 @@ from rxcore.errors import DataWarning, DesignError, OptionError
 from rxcore.formula import Formula, parse_formula
 from rxcore.kernels import cross_product as kernels
 from rxcore.runner import DataRequest, Runner, scale_of_block
+from rxcore.step_control import RxStepControl
 from rxcore.terms import check_columns, expand_everything, resolve, undiscovered
 from rxcore.variables import Floats, Ints, Variable
 
@@ -39,6 +40,10 @@ class ModelRequest:
     compute_context: Any = None
     report_progress: int | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    cube_predictions: bool = False
+    drop_main: bool = True
+    cov_data: bool = False
+    selection: RxStepControl | None = None
 
     def __post_init__(self) -> None:
         if self.pweights is not None and self.fweights is not None:
@@ -47,22 +52,28 @@ class ModelRequest:
             )
         if self.label_style not in ("Revo", "R"):
             raise OptionError(f"{self.caller}: coef_label_style is {self.label_style!r}; allowed are 'Revo' and 'R'")
+        if self.cube_predictions and not self.cube:
+            raise OptionError(f"{self.caller}: cube_predictions=True predicts the cells of a cube; pass cube=True too")
+        if self.cube and self.selection is not None:
+            raise OptionError(f"{self.caller}: variable_selection and cube=True exclude each other; give one")
 
     @property
     def weight(self) -> str | None:
         return self.pweights if self.pweights is not None else self.fweights
 
 
-def design_for(runner: Runner, request: ModelRequest, *, logical_response: bool = False) -> tuple[Formula, Design]:
-    """Parse and resolve the formula, find undeclared levels, and lay the model out about its first block's means."""
+def design_for(
+    runner: Runner, request: ModelRequest, *, logical_response: bool = False, several_responses: bool = False
+) -> tuple[Formula, Design]:
+    """Parse and resolve the formula, find undeclared levels, and lay the model out about its first block's means.
+
+    Of several responses the design has the first; the variables of the others follow it.
+    """
     formula = parse_formula(request.formula, response_required=True)
     weights = (request.pweights, request.fweights)
     check_columns(formula, weights, runner.source.schema, request.caller, runner.source.label)
     formula = expand_everything(formula, runner.source.schema, weights)
-    if len(formula.responses) != 1:
-        raise DesignError(
-            f"{request.caller}: {request.formula!r} has {len(formula.responses)} responses; one is allowed"
-        )
+    _check_responses(request, formula, several=several_responses)
     runner.make_rereadable([*formula.columns, *(name for name in weights if name is not None)])
     schema = runner.source.schema
     discovered = runner.discover(*undiscovered(formula, schema, logical_response=logical_response))
@@ -88,9 +99,22 @@ def design_for(runner: Runner, request: ModelRequest, *, logical_response: bool 
         weight=resolved.weight,
         drop_first=request.drop_first,
         label_style=request.label_style,
+        main_first=not request.drop_main and not request.cube,
     )
     block = runner.first_block(design.variables.columns)
     return formula, design.with_origins(scale_of_block(design.variables, design.layout.numbers, block).origins)
+
+
+def _check_responses(request: ModelRequest, formula: Formula, *, several: bool) -> None:
+    texts = [response.text for response in formula.responses]
+    if len(texts) > 1 and not several:
+        raise DesignError(
+            f"{request.caller}: {request.formula!r} has {len(texts)} responses; one is allowed here. rx_lin_mod "
+            "without variable_selection takes several; otherwise fit one model for each"
+        )
+    twice = next((text for text in texts if texts.count(text) > 1), None)
+    if twice is not None:
+        raise DesignError(f"{request.caller}: response {twice!r} stands twice in {request.formula!r}; name it once")
 
 
 def check_rows(request: ModelRequest, design: Design, counts: Ints, missing: Ints) -> None:

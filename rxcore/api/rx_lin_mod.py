@@ -7,11 +7,13 @@ from typing import Any
 
 from rxcore.analyses.linear import fit_linear
 from rxcore.analyses.modelling import ModelRequest
-from rxcore.arguments import column_name, refuse_unbuilt, take_spellings
+from rxcore.arguments import column_name, take_spellings
 from rxcore.compute_context import RxComputeContext
 from rxcore.options import RxOptions
 from rxcore.results.linear import LinearResults
+from rxcore.results.linear_multiple import MultipleLinearResults
 from rxcore.runner import DataRequest
+from rxcore.step_control import RxStepControl, as_step_control
 
 
 def rx_lin_mod(
@@ -28,7 +30,7 @@ def rx_lin_mod(
     transform_variables: Sequence[str] | None = None,
     transform_packages: Sequence[str] | None = None,
     drop_first: bool = False,
-    drop_main: bool = True,
+    drop_main: bool | None = None,
     cov_coef: bool = False,
     cov_data: bool = False,
     blocks_per_read: int | None = 1,
@@ -36,8 +38,9 @@ def rx_lin_mod(
     verbose: int = 0,
     compute_context: RxComputeContext | str | None = None,
     coef_label_style: str | None = None,
+    variable_selection: RxStepControl | Mapping[str, Any] | None = None,
     **kwargs: Any,
-) -> LinearResults:
+) -> LinearResults | MultipleLinearResults:
     """Fit a linear model on data of any size.
 
     Use it for a regression table of a numeric response: coefficients, standard errors, t and p values, R-squared, F.
@@ -48,6 +51,7 @@ def rx_lin_mod(
     formula : str
         ``"y ~ a + b:c + log(d)"``. Factors and text columns become categories; ``:`` and ``*`` interact, ``-1`` removes
         the intercept, ``F(x, low, high)`` makes a category of each integer. Terms stay in the order typed.
+        ``cbind(y1, y2) ~ a`` fits several responses from one pass, on the rows where none of them is missing.
     data : source, path, data frame or Arrow object
         ``RxXdfData`` and the other sources, a path, a pandas or polars frame, anything with ``__arrow_c_stream__``.
     pweights, fweights : str, optional
@@ -56,6 +60,9 @@ def rx_lin_mod(
     cube : bool, default False
         With a factor (or an interaction of factors) as first term: no intercept, and a coefficient for every cell of
         it.
+    cube_predictions : bool, default False
+        With a cube: ``count_frame`` shows the prediction for each cell, every other column at its (weighted) mean. A
+        cube without other terms shows it anyway: it is the coefficient.
     row_selection : str, optional
         Expression; only rows where it is true are used.
     transforms : dict, optional
@@ -64,23 +71,31 @@ def rx_lin_mod(
         revoscalepy's transform function and what it is given.
     drop_first : bool, default False
         The reference of each factor is its last level; True takes the first.
+    drop_main : bool, optional
+        True keeps columns in the order typed, so that a main effect typed after an interaction that explains it is
+        dropped; False keeps main effects before interactions, as ``lm`` does. No matter for a cube. Default:
+        ``RxOptions dropMain`` (True). Either way ``a*b`` keeps its main effects, as in RevoScaleR's published results.
     cov_coef : bool, default False
         Keep the covariance of the coefficients; :func:`rx_predict` needs it for standard errors.
+    cov_data : bool, default False
+        Keep the covariance of the kept columns behind the intercept (:func:`rx_cov_data`). As in RevoScaleR there is
+        none for a cube or without an intercept.
     report_progress : int, optional
         0 silent to 3 all timings; default ``RxOptions reportProgress``.
     compute_context : optional
         Overrides the current one for this call.
     coef_label_style : str, optional
         ``"Revo"`` (``X=level``) or ``"R"`` (``Xlevel``); default ``RxOptions coefLabelStyle``.
-    cube_predictions, cov_data, drop_main
-        Not available in this version; another value than the default is refused.
+    variable_selection : RxStepControl or dict, optional
+        Select terms, from the cross-products of one pass over everything in scope; see :class:`RxStepControl`.
     blocks_per_read, verbose
         Accepted for compatibility; they change nothing.
 
     Returns
     -------
     LinearResults
-        Print it for the coefficients, ``.summary()`` for the table.
+        Print it for the coefficients, ``.summary()`` for the table. For several responses a
+        :class:`MultipleLinearResults` of them.
 
     Raises
     ------
@@ -106,12 +121,6 @@ def rx_lin_mod(
     {'(Intercept)': -0.5, 'x': 1.4}
     """
     take_spellings("rx_lin_mod", kwargs, {}, rx_lin_mod)
-    refuse_unbuilt(
-        "rx_lin_mod",
-        cube_predictions=(cube_predictions, False),
-        cov_data=(cov_data, False),
-        drop_main=(drop_main, True),
-    )
     request = ModelRequest(
         caller="rx_lin_mod",
         formula=formula,
@@ -129,6 +138,10 @@ def rx_lin_mod(
         cube=cube,
         drop_first=drop_first,
         cov_coef=cov_coef,
+        cube_predictions=cube_predictions,
+        drop_main=bool(RxOptions.get_option("dropMain")) if drop_main is None else drop_main,
+        cov_data=cov_data,
+        selection=as_step_control("rx_lin_mod", variable_selection),
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
         compute_context=compute_context,
         report_progress=report_progress,

@@ -14,7 +14,8 @@ import pandas as pd
 
 from rxcore.errors import ColumnNotFoundError
 from rxcore.options import RxOptions
-from rxcore.results import text
+from rxcore.results import html, text
+from rxcore.results.steps import StepPath
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -39,6 +40,9 @@ SHARED_ITEMS = {
     "params": "params",
     "formula": "formula",
     "call": "call",
+    "anova": "anova",
+    "formulaBase": "formula_base",
+    "stepCoefs": "step_coefs",
 }
 
 
@@ -118,6 +122,8 @@ class CoefficientResults:
         What prediction needs to rebuild the columns; opaque.
     params : dict
         Arguments of the call that influenced the result.
+    steps : StepPath or None
+        How the terms were selected, where ``variable_selection`` was asked for.
     """
 
     call: str
@@ -144,6 +150,7 @@ class CoefficientResults:
     count_frame: pd.DataFrame | None = None
     design: Any = None
     params: dict[str, Any] = field(default_factory=dict)
+    steps: StepPath | None = None
 
     _title: ClassVar[str] = ""
     _statistic: ClassVar[str] = "t"
@@ -206,6 +213,21 @@ class CoefficientResults:
     def count_df(self) -> pd.DataFrame | None:
         """RevoScaleR's ``countDF``: `count_frame`."""
         return self.count_frame
+
+    @property
+    def anova(self) -> pd.DataFrame | None:
+        """The steps of the selection of terms; None without ``variable_selection``."""
+        return None if self.steps is None else self.steps.anova
+
+    @property
+    def formula_base(self) -> str | None:
+        """The formula where the selection of terms started; None without ``variable_selection``."""
+        return None if self.steps is None else self.steps.initial
+
+    @property
+    def step_coefs(self) -> pd.DataFrame | None:
+        """Coefficients at each step of the selection; None unless ``keep_step_coefs`` was asked for."""
+        return None if self.steps is None else self.steps.coefficients
 
     @property
     def df(self) -> tuple[int, float, int]:
@@ -378,20 +400,28 @@ class ModelSummary:
         n_dropped = int(self.model.aliased.sum())
         return f"Coefficients: ({n_dropped} not defined because of singularities)" if n_dropped else "Coefficients:"
 
-    def __str__(self) -> str:
+    def table_lines(self) -> list[str]:
+        """The printed lines below the heading."""
         headers, columns, starred = self.model._table()
-        lines = [*self.model._summary_heading(), "", self._title_line()]
-        lines += text.align_right(self.model.coefficient_names, headers, columns)
+        lines = [self._title_line(), *text.align_right(self.model.coefficient_names, headers, columns)]
         if starred:
             lines += ["---", f"Signif. codes:  {text.STARS_LEGEND}"]
-        return "\n".join([*lines, "", *self.model._summary_footer()])
+        return [*lines, "", *self.model._summary_footer()]
+
+    def table_html(self) -> str:
+        """The same as HTML."""
+        headers, columns, starred = self.model._table()
+        legend = [f"Signif. codes:  {text.STARS_LEGEND}", ""] if starred else []
+        return (
+            html.lines([self._title_line()])
+            + html.table(self.model.coefficient_names, headers, columns)
+            + html.lines([*legend, *self.model._summary_footer()])
+        )
+
+    def __str__(self) -> str:
+        return "\n".join([*self.model._summary_heading(), "", *self.table_lines()])
 
     __repr__ = __str__
 
     def _repr_html_(self) -> str:
-        headers, columns, _ = self.model._table()
-        return (
-            text.html_lines([*self.model._summary_heading(), "", self._title_line()])
-            + text.html_table(self.model.coefficient_names, headers, columns)
-            + text.html_lines(self.model._summary_footer())
-        )
+        return html.lines(self.model._summary_heading()) + self.table_html()

@@ -11,7 +11,7 @@ import pandas as pd
 
 from rxcore.errors import ColumnNotFoundError
 from rxcore.options import RxOptions
-from rxcore.results import text
+from rxcore.results import html, text
 
 LINE_WIDTH = 80
 
@@ -106,9 +106,9 @@ class CategoryTable:
 
     def _repr_html_(self) -> str:
         if self.contained_in is not None:
-            return text.html_lines(self._heading())
+            return html.lines(self._heading())
         headers = [str(name) for name in self.frame.columns]
-        return text.html_lines(self._heading()) + text.html_table([""] * len(self.frame), headers, self._cells())
+        return html.lines(self._heading()) + html.table([""] * len(self.frame), headers, self._cells())
 
 
 def _column_cells(column: pd.Series[Any]) -> list[str]:
@@ -276,6 +276,8 @@ class SummaryResults:
 
     def _repr_html_(self) -> str:
         frame = self._printed_frame()
-        statistics = frame.to_html(escape=True, border=0) if len(frame) else ""
+        headers = [str(name) for name in frame.columns]
+        cells = [_column_cells(frame[name]) for name in frame.columns]
+        statistics = html.table([str(label) for label in frame.index], headers, cells) if len(frame) else ""
         tables = "".join(table._repr_html_() for table in self.categorical)
-        return text.html_lines(self._heading()) + statistics + tables
+        return html.lines(self._heading()) + statistics + tables

@@ -1,8 +1,7 @@
-"""Numbers and tables as R prints them: one number of digits per column, stars, floored p values; HTML and JSON too."""
+"""Numbers and tables as R prints them: one number of digits per column, stars, floored p values; JSON too."""
 
 from __future__ import annotations
 
-import html
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -219,23 +218,6 @@ def align_left(headers: Sequence[str], columns: Sequence[Sequence[str]]) -> list
     return [" " + " ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)) for cells in rows]
 
 
-def html_table(labels: Sequence[str], headers: Sequence[str], columns: Sequence[Sequence[str]]) -> str:
-    """The table as HTML; every text is escaped, because level names are data."""
-    head = "".join(f"<th>{html.escape(header)}</th>" for header in ["", *headers])
-    body = "".join(
-        f"<tr><th>{html.escape(label)}</th>"
-        + "".join(f'<td style="text-align:right">{html.escape(column[i].strip())}</td>' for column in columns)
-        + "</tr>"
-        for i, label in enumerate(labels)
-    )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def html_lines(lines: Sequence[str]) -> str:
-    """Lines of text as preformatted, escaped HTML."""
-    return "<pre>" + html.escape("\n".join(lines)) + "</pre>"
-
-
 def as_plain(value: Any) -> Any:
     """Turn arrays, frames and NumPy scalars into lists, dicts and numbers for JSON. Not-finite floats become None."""
     if isinstance(value, pd.DataFrame):
@@ -250,4 +232,6 @@ def as_plain(value: Any) -> Any:
         return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool | int | str):
         return value
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
     return str(value)

@@ -87,6 +87,47 @@ def score_in_model_basis(score: Floats, basis: Basis) -> tuple[Floats, Floats]:
     return high, low
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Dependence:
+    """Tells a column that others explain from one that rounding blurs.
+
+    Attributes
+    ----------
+    basis : Basis
+        Of the model columns.
+    weights : array (n_basis,)
+        Root sums of squares of the basis columns: what the rounding of the sums is proportional to.
+    constant : array (p,)
+        Below this a column's remainder is rounding of its own values: it is constant.
+
+    Notes
+    -----
+    A column depends on others when what they leave of its sum of squares could be rounding: with b the combination of
+    columns that vanishes, less than NOISE * (sum of abs(b) * magnitude) ** 2, a first-order bound of the error that
+    rounding of the sums puts into that remainder.
+    """
+
+    basis: Basis
+    weights: Floats
+    constant: Floats
+
+    @classmethod
+    def of(cls, high: Floats, basis: Basis, magnitudes: Floats) -> Dependence:
+        """For the columns of a cross-product before any of them is swept."""
+        weights = magnitudes.copy()
+        # The constant is eliminated exactly: its sums enter through double-double arithmetic alone.
+        weights[0] = 0.0
+        return cls(basis, weights, np.diag(high)[: len(basis.first)] * CONSTANT_SHARE)
+
+    def stands_alone(self, high: Floats, kept: npt.NDArray[np.bool_], m: int) -> bool:
+        """Whether column m of a cross-product swept on the kept columns says anything of its own."""
+        pivot = high[m, m]
+        vanishing = np.where(kept, -high[: len(kept), m], 0.0)
+        vanishing[m] = 1.0
+        noise = np.abs(self.basis.place(vanishing, len(self.weights))) @ self.weights
+        return bool(pivot > NOISE * noise**2 and pivot > self.constant[m])
+
+
 def solve(
     high: Floats,
     low: Floats,
@@ -98,12 +139,29 @@ def solve(
     swept_first: int | None = None,
     kept: npt.NDArray[np.bool_] | None = None,
 ) -> Solution:
-    """Solve least squares where the last row and column belong to the right-hand side.
+    """Solve least squares where the last row and column belong to the right-hand side; see :func:`solve_several`."""
+    return solve_several(high, low, order, basis, magnitudes, intercept=intercept, swept_first=swept_first, kept=kept)[
+        0
+    ]
+
+
+def solve_several(
+    high: Floats,
+    low: Floats,
+    order: Ints,
+    basis: Basis,
+    magnitudes: Floats,
+    *,
+    intercept: bool,
+    swept_first: int | None = None,
+    kept: npt.NDArray[np.bool_] | None = None,
+) -> list[Solution]:
+    """Solve least squares for each right-hand side with one factorisation.
 
     Parameters
     ----------
-    high, low : arrays (p + 1, p + 1)
-        Cross-product of the columns and the right-hand side in double-double. Overwritten.
+    high, low : arrays (p + r, p + r)
+        Cross-product of the p columns and the r right-hand sides in double-double. Overwritten.
     order : array (p,)
         The columns in the order in which they are kept.
     basis : Basis
@@ -120,29 +178,16 @@ def solve(
 
     Notes
     -----
-    A column is dropped when what the columns kept before it leave of its sum of squares could be rounding: with b the
-    combination of columns that vanishes, less than NOISE * (sum of abs(b) * magnitude) ** 2, a first-order bound of the
-    error that rounding of the sums puts into that remainder.
+    A column that depends on those kept before it is dropped; :class:`Dependence` says when it does.
     """
     n_columns = len(order)
     n_first = int(intercept) if swept_first is None else swept_first
     decided = kept
     kept = np.zeros(n_columns, np.bool_)
-    weights = magnitudes.copy()
-    # The constant is eliminated exactly: its sums enter through double-double arithmetic alone.
-    weights[0] = 0.0
-    constant = np.diag(high)[:n_columns] * CONSTANT_SHARE
+    dependence = Dependence.of(high, basis, magnitudes)
     centred = high.copy() if n_first == 0 else None
     for place, m in enumerate(order):
-        pivot = high[m, m]
-        if decided is not None:
-            keep = bool(decided[m]) and pivot > 0.0
-        else:
-            vanishing = np.where(kept, -high[:n_columns, m], 0.0)
-            vanishing[m] = 1.0
-            noise = np.abs(basis.place(vanishing, len(weights))) @ weights
-            keep = pivot > NOISE * noise**2 and pivot > constant[m]
-        if keep:
+        if (dependence.stands_alone(high, kept, m)) if decided is None else (decided[m] and high[m, m] > 0.0):
             double_double.sweep(high, low, m)
             kept[m] = True
         if place + 1 == n_first:
@@ -152,14 +197,19 @@ def solve(
     chosen = np.flatnonzero(kept)
     spread = np.diag(high if centred is None else centred)[:n_columns]
     inflation = np.where(kept, -np.diag(high)[:n_columns] * spread, 1.0)
-    return Solution(
-        coefficients=np.where(kept, high[:n_columns, n_columns], np.nan),
-        kept=kept,
-        inverse=-high[np.ix_(chosen, chosen)],
-        residual=max(float(high[n_columns, n_columns]), 0.0),
-        inflation=inflation,
-        condition_number=1.0 if centred is None else _condition(centred, high, rest),
-    )
+    inverse = -high[np.ix_(chosen, chosen)]
+    condition = 1.0 if centred is None else _condition(centred, high, rest)
+    return [
+        Solution(
+            coefficients=np.where(kept, high[:n_columns, right], np.nan),
+            kept=kept,
+            inverse=inverse,
+            residual=max(float(high[right, right]), 0.0),
+            inflation=inflation,
+            condition_number=condition,
+        )
+        for right in range(n_columns, high.shape[0])
+    ]
 
 
 def _condition(centred: Floats, swept: Floats, columns: Ints) -> float:

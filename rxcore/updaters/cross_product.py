@@ -50,10 +50,12 @@ class CrossProduct:
     design: Design
     response_origin: float = 0.0
     layout: Layout = field(init=False, repr=False)
-    """The design's layout with the response as one more number."""
+    """The design's layout with the response, if it has one, as one more number."""
 
     def __post_init__(self) -> None:
-        layout = self.design.layout.with_number((self.design.response,), self.response_origin)
+        layout = self.design.layout
+        if self.design.response >= 0:
+            layout = layout.with_number((self.design.response,), self.response_origin)
         object.__setattr__(self, "layout", layout)
 
     @property

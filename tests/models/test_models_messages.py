@@ -199,14 +199,16 @@ def test_a_budget_too_small_is_refused_before_reading(flights: pa.Table) -> None
             "no argument 'fweight'. Closest: 'fweights'",
         ),
         (lambda d: rx_lin_mod("delay ~ hour", d, cube=True), DesignError, "cube=True needs a factor .* got 'hour'"),
-        (lambda d: rx_lin_mod("delay ~ hour", d, cov_data=True), OptionError, "cov_data=True is not available"),
+        (lambda d: rx_logit("late ~ hour", d, cov_data=True), OptionError, "cov_data=True is not available"),
+        (lambda d: rx_lin_mod("delay ~ carrier", d, cube_predictions=True), OptionError, "pass cube=True too"),
         (
             lambda d: rx_lin_mod("delay ~ hour", d, report_progress=9),
             OptionError,
             "report_progress is 9; allowed are 0, 1",
         ),
         (lambda d: rx_lin_mod("delay ~ 0", d), FormulaError, "neither a term nor the intercept"),
-        (lambda d: rx_lin_mod("cbind(delay, hour) ~ distance", d), DesignError, "has 2 responses; one is allowed"),
+        (lambda d: rx_logit("cbind(late, hour) ~ distance", d), DesignError, "has 2 responses; one is allowed here"),
+        (lambda d: rx_lin_mod("cbind(delay, delay) ~ hour", d), DesignError, "response 'delay' stands twice"),
         (
             lambda d: rx_lin_mod("delay ~ F(distance, 10, 5)", d),
             FormulaError,

@@ -129,15 +129,6 @@ def test_formatted_numbers_keep_their_significant_digits(values, digits):
         assert abs(float(cell) - value) <= abs(value) * (0.5 * 10.0 ** (1 - digits) + 2e-16) or math.isinf(float(cell))
 
 
-def test_html_escapes_level_names():
-    html = text.html_table(["<b>"], ["a&b"], [["<script>"]])
-    assert "<b>" not in html
-    assert "<script>" not in html
-    assert "&lt;script&gt;" in html
-    assert "a&amp;b" in html
-    assert text.html_lines(["<i>"]) == "<pre>&lt;i&gt;</pre>"
-
-
 def test_as_plain_makes_what_json_takes():
     value = {
         "array": np.array([1.0, np.nan]),
