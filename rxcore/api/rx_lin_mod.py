@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rxcore.analyses.covariance_choice import covariance_choice
 from rxcore.analyses.linear import fit_linear
 from rxcore.analyses.modelling import ModelRequest
 from rxcore.arguments import column_name, refuse_unbuilt, take_spellings
@@ -36,6 +37,7 @@ def rx_lin_mod(
     verbose: int = 0,
     compute_context: RxComputeContext | str | None = None,
     coef_label_style: str | None = None,
+    vcov: Any = None,
     **kwargs: Any,
 ) -> LinearResults:
     """Fit a linear model on data of any size.
@@ -130,6 +132,7 @@ def rx_lin_mod(
         drop_first=drop_first,
         cov_coef=cov_coef,
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
+        vcov=covariance_choice("rx_lin_mod", vcov),
         compute_context=compute_context,
         report_progress=report_progress,
         params={"pweights": pweights, "fweights": fweights, "cube": cube, "drop_first": drop_first},

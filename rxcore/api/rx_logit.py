@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rxcore.analyses.covariance_choice import covariance_choice
 from rxcore.analyses.logistic import LogisticRequest, fit_logistic
 from rxcore.analyses.modelling import ModelRequest
 from rxcore.arguments import column_name, refuse_unbuilt, take_spellings
@@ -45,6 +46,7 @@ def rx_logit(
     report_progress: int | None = None,
     verbose: int = 0,
     compute_context: RxComputeContext | str | None = None,
+    vcov: Any = None,
     **kwargs: Any,
 ) -> LogisticResults:
     """Fit a logistic model on data of any size.
@@ -149,6 +151,7 @@ def rx_logit(
         drop_first=drop_first,
         cov_coef=cov_coef,
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
+        vcov=covariance_choice("rx_logit", vcov),
         compute_context=compute_context,
         report_progress=report_progress,
         params={"pweights": pweights, "fweights": fweights, "drop_first": drop_first, "max_iterations": most},
