@@ -83,6 +83,8 @@ def rx_logit(
         0 silent to 3 all timings; default ``RxOptions reportProgress``.
     compute_context : optional
         Overrides the current one for this call.
+    vcov : str or dict, default "classical"
+        ``"HC0"`` to ``"HC3"``, ``{"cluster": "store"}`` or ``{"cluster": ["firm", "year"]}``; see :func:`rx_lin_mod`.
     blocks_per_read, verbose
         Accepted for compatibility; they change nothing.
     gradient_tolerance
@@ -98,7 +100,8 @@ def rx_logit(
     Raises
     ------
     ColumnNotFoundError, FormulaError, DesignError
-        When the formula does not fit the data, no row is left, or the response has one value only.
+        When the formula does not fit the data, no row is left, or the response has one value only; for ``vcov`` see
+        :func:`rx_lin_mod`.
     MemoryBudgetError
         When the plan cannot keep within ``RxOptions memoryBudget``.
 
@@ -115,7 +118,8 @@ def rx_logit(
     errors and the deviance are those of the last pass, as in R's ``glm`` (with the default tolerances the errors are
     good to about 1e-7; ask for ``coefficent_tolerance=1e-10, objective_function_tolerance=0`` to have 1e-9). Memory,
     missing values and dropped columns as for :func:`rx_lin_mod`. Matches R 4.x ``glm(family = binomial)`` to 1e-9 or
-    better at equal tolerances. The same bits on any number of threads.
+    better at equal tolerances. The same bits on any number of threads. ``vcov`` other than classical takes one more
+    pass and equals R's ``sandwich::vcovHC(fit, type)`` and ``sandwich::vcovCL(fit, cluster, type = "HC1")``.
 
     Examples
     --------
