@@ -204,12 +204,15 @@ def resolve(
     caller: str,
     *,
     weight: str | None = None,
+    present: Sequence[str] = (),
     logical_response: bool = False,
 ) -> Resolved:
     """Give every part of a formula its variable.
 
     Parameters
     ----------
+    present : sequence of str
+        More columns of which a row must have a value to count.
     logical_response : bool
         Allow a factor or text response of two levels, the second being the event.
 
@@ -250,6 +253,7 @@ def resolve(
             raise DesignError(f"{caller}: weights column {weight!r} has type {column.type}; weights must be numbers")
         resolver.variables.append(Variable(weight, column=weight))
         place = len(resolver.variables) - 1
+    resolver.variables += [Variable(name, column=name, presence=True) for name in present]
     return Resolved(
         VariableSet(tuple(resolver.variables), resolver.fields),
         tuple(terms),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,8 @@ class Variable:
         Level labels of a factor or of integer bins; empty for a number.
     bins : (low, high, exclude) or None
         Integer bins of a number; a value outside is missing when ``exclude``, otherwise in one more bin.
+    presence : bool
+        Only whether there is a value matters: text, or a factor of any number of levels, is then a constant number.
     """
 
     label: str
@@ -43,6 +45,7 @@ class Variable:
     expression: Expression | None = None
     levels: tuple[str, ...] = ()
     bins: tuple[int, int, bool] | None = None
+    presence: bool = False
 
     @property
     def is_factor(self) -> bool:
@@ -113,6 +116,8 @@ class VariableSet:
     def _column(self, variable: Variable, block: Block) -> Column:
         if variable.column is not None:
             column = block.columns[variable.column]
+            if variable.presence:
+                return _presence(column)
             return column.as_factor() if variable.is_factor and variable.bins is None else column
         assert variable.expression is not None
         # Codes must mean the same in every block only where the expression reads codes.
@@ -140,6 +145,18 @@ class VariableSet:
             if names:
                 found[variable.column] = names
         return found
+
+
+def _presence(column: Column) -> Column:
+    """Zero where there is a value, NaN where it is missing; a number stays as it is."""
+    if column.other is not None:
+        there = column.other.is_valid().to_numpy(zero_copy_only=False)
+    elif column.levels is not None:
+        codes = column.values.astype(np.int64) + column.base
+        there = (codes >= 0) & (codes < len(column.levels))
+    else:
+        return column
+    return replace(column, values=np.where(there, 0.0, np.nan), base=0, levels=None, other=None)
 
 
 def _whole(array: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from rxcore.analyses.covariance import FittedModel, RobustCovariance, described, robust_covariance, wald_f
 from rxcore.analyses.cross_products import (
     after_response,
     basis_of,
@@ -103,7 +104,7 @@ def _fit_each(
         if _inflated(own.design, solution):
             estimate = _refine(runner, own.design, solution)
         covariance = _data_covariance(request, updater, found, own, products, solution)
-        results.append(_result(request, runner.source.label, own, products, solution, estimate, covariance))
+        results.append(_result(request, runner, own, products, solution, estimate, covariance))
     return results
 
 
@@ -197,7 +198,12 @@ def _response_of(request: ModelRequest, updater: CrossProduct, found: CrossProdu
 
 
 def _inference(
-    request: ModelRequest, design: Design, response: _Response, solution: Solution, estimate: _Estimate
+    request: ModelRequest,
+    design: Design,
+    response: _Response,
+    solution: Solution,
+    estimate: _Estimate,
+    robust: RobustCovariance | None,
 ) -> dict[str, Any]:
     """Errors, tests and fit: everything that follows from the coefficients and their cross-product."""
     rank, coefficients, residual = solution.rank, estimate.coefficients, np.float64(estimate.residual)
@@ -210,11 +216,14 @@ def _inference(
     df_model = rank - df_reference
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = residual / df_residual
+        covariance = solution.inverse * variance if robust is None else robust.matrix
         errors = np.full(len(coefficients), np.nan)
-        errors[solution.kept] = np.sqrt(np.diag(solution.inverse) * variance)
+        errors[solution.kept] = np.sqrt(np.diag(covariance))
         statistics = coefficients / errors
         r_squared = 1.0 - residual / reference
         f_value = (reference - residual) / df_model / variance if df_model > 0 else np.float64(np.nan)
+        if robust is not None:
+            f_value = wald_f(request, design, coefficients, robust)
         adjusted = 1.0 - (1.0 - r_squared) * (response.n - df_reference) / df_residual
     return {
         "std_errors": errors,
@@ -228,13 +237,14 @@ def _inference(
         "adj_r_squared": float(adjusted),
         "f_value": float(f_value),
         "f_pvalue": float(special.fdtrc(df_model, df_residual, f_value)) if df_model > 0 else float("nan"),
-        "cov_coef": solution.inverse * variance if request.cov_coef else None,
+        "cov_coef": covariance if request.cov_coef else None,
+        **described(robust),
     }
 
 
 def _result(
     request: ModelRequest,
-    label: str,
+    runner: Runner,
     updater: CrossProduct,
     found: CrossProducts,
     solution: Solution,
@@ -244,11 +254,13 @@ def _result(
     design = updater.design
     response = _response_of(request, updater, found)
     warn_dropped_numbers(request, design, solution.kept)
+    fitted = FittedModel(design, GAUSSIAN_IDENTITY, estimate.coefficients, solution.kept, solution.inverse, response.n)
+    robust = robust_covariance(runner, request, fitted)
     counts = _cube_counts(design, found.matrix) if request.cube else None
     return LinearResults(
         call=request.call,
         formula=request.formula,
-        source_label=label,
+        source_label=runner.source.label,
         cube=request.cube,
         coefficient_names=design.names,
         coefficients=estimate.coefficients,
@@ -269,7 +281,7 @@ def _result(
         cov_data=cov_data,
         design=design.without_response(),
         params=dict(request.params),
-        **_inference(request, design, response, solution, estimate),
+        **_inference(request, design, response, solution, estimate, robust),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import special
 
+from rxcore.analyses.covariance import FittedModel, described, robust_covariance
 from rxcore.analyses.modelling import ModelRequest, check_finite, check_rows, design_for, warn_dropped_numbers
 from rxcore.blocks import Block
 from rxcore.design import Design
@@ -61,7 +62,7 @@ def fit_logistic(request: LogisticRequest) -> LogisticResults:
         ended = fit(design, start, run_pass, request.tolerances)
         block = runner.first_block(design.variables.columns)
         scales = np.zeros(design.n_coefficients) if block is None else _scales(design, block)
-        return _result(request, runner.source.label, design, ended, scales)
+        return _result(request, runner, design, ended, scales)
 
 
 def _check(model: ModelRequest, design: Design, found: GlmPassResult) -> None:
@@ -136,31 +137,37 @@ def _scales(design: Design, block: Block) -> Floats:
     return scales
 
 
-def _runaways(design: Design, ended: Fit, errors: Floats, scales: Floats) -> list[str]:
+def _runaways(design: Design, ended: Fit, scales: Floats) -> list[str]:
     """Coefficients without a finite maximum: fitted probabilities next to 0 or 1, and errors beyond any use."""
     if not ended.last.counts[kernels.N_SATURATED]:
         return []
+    errors = np.full(len(scales), np.nan)
+    with np.errstate(invalid="ignore"):
+        errors[ended.solution.kept] = np.sqrt(np.diag(ended.solution.inverse))
     # The intercept is the sum of the others with its sign turned: it runs away only in their company.
     unbounded = errors * np.where(scales > 0.0, scales, 1.0) > _UNBOUNDED_ERROR
     return [name for name, runs in zip(design.names, unbounded, strict=True) if runs]
 
 
-def _result(request: LogisticRequest, label: str, design: Design, ended: Fit, scales: Floats) -> LogisticResults:
+def _result(request: LogisticRequest, runner: Runner, design: Design, ended: Fit, scales: Floats) -> LogisticResults:
     model = request.model
     found, solution = ended.last, ended.solution
     n_valid = int(found.counts[kernels.N_VALID])
     n = found.sum_of_weights if model.fweights is not None else float(n_valid)
     coefficients = ended.coefficients
+    _warn(model, _runaways(design, ended, scales), ended)
+    fitted = FittedModel(design, BINOMIAL_LOGIT, coefficients, solution.kept, solution.inverse, n)
+    robust = robust_covariance(runner, model, fitted)
+    covariance = solution.inverse if robust is None else robust.matrix
     errors = np.full(len(coefficients), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        errors[solution.kept] = np.sqrt(np.diag(solution.inverse))
+        errors[solution.kept] = np.sqrt(np.diag(covariance))
         statistics = coefficients / errors
-    _warn(model, _runaways(design, ended, errors, scales), ended)
     warn_dropped_numbers(model, design, solution.kept)
     return LogisticResults(
         call=model.call,
         formula=model.formula,
-        source_label=label,
+        source_label=runner.source.label,
         coefficient_names=design.names,
         coefficients=coefficients,
         std_errors=errors,
@@ -180,7 +187,8 @@ def _result(request: LogisticRequest, label: str, design: Design, ended: Fit, sc
         iterations=ended.iterations,
         converged=ended.converged,
         condition_number=solution.condition_number,
-        cov_coef=solution.inverse if model.cov_coef else None,
+        cov_coef=covariance if model.cov_coef else None,
+        **described(robust),
         design=design.without_response(),
         params=dict(model.params),
     )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from rxcore.analyses.covariance_choice import CLASSICAL_CHOICE, CovarianceChoice, check_clusters
 from rxcore.design import Design, make_design
 from rxcore.errors import DataWarning, DesignError, OptionError
 from rxcore.formula import Formula, parse_formula
@@ -36,6 +37,7 @@ class ModelRequest:
     drop_first: bool = False
     cov_coef: bool = False
     label_style: str = "Revo"
+    vcov: CovarianceChoice = CLASSICAL_CHOICE
     call: str = ""
     compute_context: Any = None
     report_progress: int | None = None
@@ -71,14 +73,22 @@ def design_for(
     """
     formula = parse_formula(request.formula, response_required=True)
     weights = (request.pweights, request.fweights)
-    check_columns(formula, weights, runner.source.schema, request.caller, runner.source.label)
+    others = (*weights, *request.vcov.clusters)
+    check_columns(formula, others, runner.source.schema, request.caller, runner.source.label)
+    check_clusters(request.caller, request.vcov, runner.source.schema)
     formula = expand_everything(formula, runner.source.schema, weights)
     _check_responses(request, formula, several=several_responses)
-    runner.make_rereadable([*formula.columns, *(name for name in weights if name is not None)])
+    runner.make_rereadable([*formula.columns, *(name for name in others if name is not None)])
     schema = runner.source.schema
     discovered = runner.discover(*undiscovered(formula, schema, logical_response=logical_response))
     resolved = resolve(
-        formula, schema, discovered, request.caller, weight=request.weight, logical_response=logical_response
+        formula,
+        schema,
+        discovered,
+        request.caller,
+        weight=request.weight,
+        present=request.vcov.clusters,
+        logical_response=logical_response,
     )
     intercept = resolved.intercept
     if request.cube:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rxcore.analyses.covariance_choice import covariance_choice
 from rxcore.analyses.linear import fit_linear
 from rxcore.analyses.modelling import ModelRequest
 from rxcore.arguments import column_name, take_spellings
@@ -39,6 +40,7 @@ def rx_lin_mod(
     compute_context: RxComputeContext | str | None = None,
     coef_label_style: str | None = None,
     variable_selection: RxStepControl | Mapping[str, Any] | None = None,
+    vcov: Any = None,
     **kwargs: Any,
 ) -> LinearResults | MultipleLinearResults:
     """Fit a linear model on data of any size.
@@ -88,6 +90,12 @@ def rx_lin_mod(
         ``"Revo"`` (``X=level``) or ``"R"`` (``Xlevel``); default ``RxOptions coefLabelStyle``.
     variable_selection : RxStepControl or dict, optional
         Select terms, from the cross-products of one pass over everything in scope; see :class:`RxStepControl`.
+    vcov : str or dict, default "classical"
+        Standard errors, tests and ``cov_coef`` for another variance than a constant one, by one more pass:
+        ``"HC0"``, ``"HC1"``, ``"HC2"`` or ``"HC3"`` for a variance that differs from row to row, ``{"cluster":
+        "store"}`` for rows that are related within the values of a column, ``{"cluster": ["firm", "year"]}`` for two
+        columns at once. A cluster column is a factor, text, number or date with any number of values; a row where it is
+        missing is left out of the fit.
     blocks_per_read, verbose
         Accepted for compatibility; they change nothing.
 
@@ -100,9 +108,17 @@ def rx_lin_mod(
     Raises
     ------
     ColumnNotFoundError, FormulaError, DesignError
-        When the formula does not fit the data, or no row is left.
+        When the formula does not fit the data, or no row is left; when HC2 or HC3 meet rows of leverage 1, where they
+        are not defined, and when there is one cluster only.
     MemoryBudgetError
-        When the plan cannot keep within ``RxOptions memoryBudget``; nothing was read then.
+        When the plan cannot keep within ``RxOptions memoryBudget``; nothing was read then. The covariance pass is
+        stopped when it finds more clusters than the budget holds.
+
+    Warns
+    -----
+    DataWarning
+        When a predictor was dropped, the response is constant, or the covariance of ``vcov`` is singular (more
+        coefficients than clusters) or not positive (two ways, with few clusters).
 
     Notes
     -----
@@ -113,12 +129,21 @@ def rx_lin_mod(
     ``contr.treatment`` based at the last level, to 1e-9 or better. A column that those before it explain is dropped,
     reported in ``aliased`` and printed as ``Dropped``. The same bits on any number of threads.
 
+    ``vcov``: HC0 to HC3 equal R's ``sandwich::vcovHC``, clusters ``sandwich::vcovCL(type = "HC1")``, which multiplies
+    by (n - 1) / (n - k) and by g / (g - 1) for g clusters (CR1); two columns are one's, plus the other's, less that of
+    their combinations (Cameron, Gelbach and Miller 2011). t values have the residual degrees of freedom, as in
+    ``lmtest::coeftest``, also with clusters (Stata takes g - 1), and F becomes the Wald test, as in
+    ``lmtest::waldtest``. Frequency weights count a row as that many rows. Memory of clusters: 12 bytes for every number
+    and every level that the rows of each have, and 16 to 40 for its name.
+
     Examples
     --------
     >>> import pandas as pd
     >>> frame = pd.DataFrame({"y": [1.0, 2.0, 4.0, 5.0], "x": [1.0, 2.0, 3.0, 4.0]})
     >>> rx_lin_mod("y ~ x", frame, report_progress=0).coefficients.round(6).to_dict()
     {'(Intercept)': -0.5, 'x': 1.4}
+    >>> rx_lin_mod("y ~ x", frame, vcov="HC1", report_progress=0).coef_std_error.round(6).to_dict()
+    {'(Intercept)': 0.264575, 'x': 0.084853}
     """
     take_spellings("rx_lin_mod", kwargs, {}, rx_lin_mod)
     request = ModelRequest(
@@ -143,6 +168,7 @@ def rx_lin_mod(
         cov_data=cov_data,
         selection=as_step_control("rx_lin_mod", variable_selection),
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
+        vcov=covariance_choice("rx_lin_mod", vcov),
         compute_context=compute_context,
         report_progress=report_progress,
         params={"pweights": pweights, "fweights": fweights, "cube": cube, "drop_first": drop_first},

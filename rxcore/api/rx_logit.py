@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from rxcore.analyses.covariance_choice import covariance_choice
 from rxcore.analyses.logistic import LogisticRequest, fit_logistic
 from rxcore.analyses.modelling import ModelRequest
 from rxcore.arguments import column_name, refuse_unbuilt, take_spellings
@@ -45,6 +46,7 @@ def rx_logit(
     report_progress: int | None = None,
     verbose: int = 0,
     compute_context: RxComputeContext | str | None = None,
+    vcov: Any = None,
     **kwargs: Any,
 ) -> LogisticResults:
     """Fit a logistic model on data of any size.
@@ -81,6 +83,8 @@ def rx_logit(
         0 silent to 3 all timings; default ``RxOptions reportProgress``.
     compute_context : optional
         Overrides the current one for this call.
+    vcov : str or dict, default "classical"
+        ``"HC0"`` to ``"HC3"``, ``{"cluster": "store"}`` or ``{"cluster": ["firm", "year"]}``; see :func:`rx_lin_mod`.
     blocks_per_read, verbose
         Accepted for compatibility; they change nothing.
     gradient_tolerance
@@ -96,7 +100,8 @@ def rx_logit(
     Raises
     ------
     ColumnNotFoundError, FormulaError, DesignError
-        When the formula does not fit the data, no row is left, or the response has one value only.
+        When the formula does not fit the data, no row is left, or the response has one value only; for ``vcov`` see
+        :func:`rx_lin_mod`.
     MemoryBudgetError
         When the plan cannot keep within ``RxOptions memoryBudget``.
 
@@ -113,7 +118,8 @@ def rx_logit(
     errors and the deviance are those of the last pass, as in R's ``glm`` (with the default tolerances the errors are
     good to about 1e-7; ask for ``coefficent_tolerance=1e-10, objective_function_tolerance=0`` to have 1e-9). Memory,
     missing values and dropped columns as for :func:`rx_lin_mod`. Matches R 4.x ``glm(family = binomial)`` to 1e-9 or
-    better at equal tolerances. The same bits on any number of threads.
+    better at equal tolerances. The same bits on any number of threads. ``vcov`` other than classical takes one more
+    pass and equals R's ``sandwich::vcovHC(fit, type)`` and ``sandwich::vcovCL(fit, cluster, type = "HC1")``.
 
     Examples
     --------
@@ -149,6 +155,7 @@ def rx_logit(
         drop_first=drop_first,
         cov_coef=cov_coef,
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
+        vcov=covariance_choice("rx_logit", vcov),
         compute_context=compute_context,
         report_progress=report_progress,
         params={"pweights": pweights, "fweights": fweights, "drop_first": drop_first, "max_iterations": most},

@@ -111,7 +111,14 @@ class CoefficientResults:
         1-norm condition number of the (weighted) cross-product after sweeping out the intercept and scaling to unit
         diagonal; 1 means orthogonal predictors.
     cov_coef : numpy.ndarray or None
-        Covariance of the kept coefficients, where it was asked for.
+        Covariance of the kept coefficients, of the kind `vcov_type`, where it was asked for.
+    vcov_type : str
+        The covariance behind standard errors, tests and `cov_coef`: ``classical``, ``HC0`` to ``HC3``, or ``CR1``,
+        which is clustered.
+    clusters : tuple of str
+        The columns that the standard errors are clustered by.
+    n_clusters : tuple of int
+        How many clusters each of them has.
     cov_data : numpy.ndarray or None
         Covariance of the predictors, where it was asked for.
     counts : numpy.ndarray or None
@@ -145,6 +152,9 @@ class CoefficientResults:
     df_residual: float
     condition_number: float
     cov_coef: FloatArray | None = None
+    vcov_type: str = "classical"
+    clusters: tuple[str, ...] = ()
+    n_clusters: tuple[int, ...] = ()
     cov_data: FloatArray | None = None
     counts: FloatArray | None = None
     count_frame: pd.DataFrame | None = None
@@ -317,6 +327,14 @@ class CoefficientResults:
     def _summary_footer(self) -> list[str]:
         raise NotImplementedError
 
+    def _covariance_line(self) -> list[str]:
+        """Which covariance the standard errors come from, unless it is the classical one."""
+        if self.vcov_type == "classical":
+            return []
+        groups = zip(self.clusters, self.n_clusters, strict=True)
+        by = " and ".join(f"{name} ({count:,} groups)" for name, count in groups)
+        return [f"Standard errors: {'clustered by ' + by if by else self.vcov_type}"]
+
     def _with_dropped(self, cells: Sequence[str]) -> list[str]:
         kept = iter(cells)
         return [DROPPED if gone else next(kept) for gone in self.aliased]
@@ -406,7 +424,7 @@ class ModelSummary:
         lines = [self._title_line(), *text.align_right(self.model.coefficient_names, headers, columns)]
         if starred:
             lines += ["---", f"Signif. codes:  {text.STARS_LEGEND}"]
-        return [*lines, "", *self.model._summary_footer()]
+        return [*lines, "", *self.model._covariance_line(), *self.model._summary_footer()]
 
     def table_html(self) -> str:
         """The same as HTML."""
@@ -415,7 +433,7 @@ class ModelSummary:
         return (
             html.lines([self._title_line()])
             + html.table(self.model.coefficient_names, headers, columns)
-            + html.lines([*legend, *self.model._summary_footer()])
+            + html.lines([*legend, *self.model._covariance_line(), *self.model._summary_footer()])
         )
 
     def __str__(self) -> str:

@@ -34,7 +34,8 @@ class LinearResults(CoefficientResults):
     r_squared, adj_r_squared : float
         Share of `y_var` explained; for a cube as if an intercept were included.
     f_value, f_pvalue : float
-        F against the model of the intercept alone, and its p value.
+        F against the model of the intercept alone, and its p value; by another covariance than the classical one, the
+        Wald test of the same hypothesis, NaN where that covariance is singular.
 
     Examples
     --------
@@ -97,10 +98,11 @@ class LinearResults(CoefficientResults):
         if self.df_model > 0:
             f_value = text.format_general(self.f_value, digits)
             freedom = f"{text.format_count(self.df_model)} and {df_residual} DF"
+            wald = "" if self.vcov_type == "classical" else "Wald "
             p_value = text.format_p_values([self.f_pvalue], digits)[0]
             lines += [
                 f"Multiple R-squared: {text.format_general(self.r_squared, digits)}{as_if}",
                 f"Adjusted R-squared: {text.format_general(self.adj_r_squared, digits)}",
-                f"F-statistic: {f_value} on {freedom},  p-value: {p_value}",
+                f"{wald}F-statistic: {f_value} on {freedom},  p-value: {p_value}",
             ]
         return [*lines, f"Condition number: {text.format_condition(self.condition_number)}"]
