@@ -125,7 +125,8 @@ def text_files() -> list[Path]:
     """Everything that belongs to the project, found without asking git so that an unpacked archive passes too."""
     folders = [*PACKAGES, "bench", "tests", "docs", ".ci"]
     inside = [path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file()]
-    top = [path for path in ROOT.iterdir() if path.is_file()]
+    # A second checkout has a file where the first has the folder .git; it belongs to no project.
+    top = [path for path in ROOT.iterdir() if path.is_file() and path.name != ".git"]
     suffixes = {".py", ".md", ".toml", ".cfg", ".R", ".r", ".csv", ".json", ".txt", ""}
     made = ("__pycache__", "bench/work")
     return [path for path in inside + top if path.suffix in suffixes and not any(part in short(path) for part in made)]
