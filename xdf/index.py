@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,7 @@ from xdf.views import column_of
 
 Cells = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
+FoundT = TypeVar("FoundT")
 
 
 class Entry(NamedTuple):
@@ -138,8 +139,8 @@ def check_index(index: BlockIndex, fields: Sequence[Field], n_rows: int, file_le
     memory = rows[:, None] * PHYSICAL_WIDTH[cells["physical"]]
     refuse(memory > length * MAX_EXPANSION, "more rows than its bytes can hold")
     base, is_integer = cells["base"], cells["physical"] < Physical.FLOAT16
-    limits = np.array([base_limits(field.type) for field in fields], np.int64)
-    is_native = cells["physical"] == np.array([allowed_physical(field.type)[-1] for field in fields])
+    limits = np.array(_by_type(base_limits, fields), np.int64)
+    is_native = cells["physical"] == np.array(_by_type(lambda kind: allowed_physical(kind)[-1], fields))
     outside = (base < limits[:, 0]) | (base > limits[:, 1])
     refuse((base != 0) & (~is_integer | is_native | outside), "a base it cannot have")
 
@@ -191,6 +192,15 @@ def has_any_size(physical: Cells) -> Flags:
     return variable
 
 
+def _by_type(function: Callable[[pa.DataType], FoundT], fields: Sequence[Field]) -> list[FoundT]:
+    """What a function says of the type of each column, asked once for each object.
+
+    Thousands of columns share a few, and comparing types of Arrow takes longer than all else in opening such a file.
+    """
+    found = {key: function(kind) for key, kind in {id(field.type): field.type for field in fields}.items()}
+    return [found[id(field.type)] for field in fields]
+
+
 def _encoding_fits(encoding: Cells, physical: Cells) -> Flags:
     variable = has_any_size(physical)
     fits: Flags = np.where(encoding == Encoding.PLANES, ~variable, np.where(encoding == Encoding.TEXTS, variable, True))
@@ -198,8 +208,7 @@ def _encoding_fits(encoding: Cells, physical: Cells) -> Flags:
 
 
 def _physical_fits(physical: Cells, fields: Sequence[Field]) -> Flags:
-    masks = {kind: sum(1 << one for one in allowed_physical(kind)) for kind in {field.type for field in fields}}
-    allowed = np.array([masks[field.type] for field in fields], np.int64)
+    allowed = np.array(_by_type(lambda kind: sum(1 << one for one in allowed_physical(kind)), fields), np.int64)
     known = physical <= max(Physical)
     shifts = np.where(known, physical, 0).astype(np.int64)
     fits: Flags = known & ((allowed[None, :] >> shifts) & 1).astype(np.bool_)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from threading import current_thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -260,14 +261,31 @@ def _unruled(parts: Iterable[_Part], node: Node, facts: Callable[[int], Callable
     return left
 
 
+def possible_blocks(table: Tabular, condition: Node) -> list[int]:
+    """The numbers of the blocks in which a row may meet a condition, as far as their statistics tell."""
+    facts = _facts(table, columns_of(condition))
+    return [block for block in range(table.n_blocks) if outcomes(condition, facts(block)) & TRUE]
+
+
 def _facts(table: Tabular, needed: Iterable[str]) -> Callable[[int], Callable[[str], Facts]]:
     fields: dict[str, Field] = {name: table.schema.field(name) for name in needed}
-    levels = {name: None if field.levels is None else frozenset(field.levels) for name, field in fields.items()}
 
     def of_block(block: int) -> Callable[[str], Facts]:
-        return lambda name: Facts(fields[name], table.block_statistics(block, name), levels[name])
+        def of_column(name: str) -> Facts:
+            field = fields[name]
+            return Facts(field, table.block_statistics(block, name), _levels_in(table, block, field))
+
+        return of_column
 
     return of_block
+
+
+def _levels_in(table: Tabular, block: int, field: Field) -> frozenset[str] | None:
+    """The levels of a factor that occur in a block, or all of them where that is not known."""
+    if field.levels is None:
+        return None
+    counts = table.level_counts(field.name, block)
+    return frozenset(field.levels if counts is None else (field.levels[code] for code in np.flatnonzero(counts)))
 
 
 def _in_order(items: Sequence[ItemT], work: Callable[[ItemT], DoneT]) -> Iterator[DoneT]:

@@ -63,7 +63,7 @@ class Field:
 
     @property
     def is_factor(self) -> bool:
-        return bool(pa.types.is_dictionary(self.type))
+        return isinstance(self.type, pa.DictionaryType)
 
     @property
     def is_string(self) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from xdf.arrow import arrow_schema
@@ -49,6 +51,10 @@ class Tabular(ABC):
     def block_statistics(self, number: int, column: str) -> ColumnStatistics:
         """Statistics of a column in one block."""
 
+    @abstractmethod
+    def level_counts(self, column: str, block: int | None = None) -> npt.NDArray[np.int64] | None:
+        """How many rows have each level of a factor, in all blocks or in one; None where the footer does not tell."""
+
     @property
     def arrow_schema(self) -> pa.Schema:
         """The columns as Arrow knows them, labels and all: see :mod:`xdf.arrow`."""
@@ -60,7 +66,8 @@ class Tabular(ABC):
         Blocks in which no row can pass the filter are left out: the footer knows the minimum, the maximum and the
         number of missing rows of each column in each block. That goes for comparisons of numbers, dates, times and
         truth values with constants and with each other, for membership in a list, for tests for missing values, and
-        for ``&``, ``|`` and ``~`` of those; a factor rules blocks out when the text is not among its levels.
+        for ``&``, ``|`` and ``~`` of those; a factor rules blocks out when the text is not among the levels that occur
+        in them.
 
         Parameters
         ----------

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rxcore.blocks import Block
+from xdf.expressions import Node as Condition
 from xdf.schema import Schema
 
 
@@ -80,6 +81,17 @@ class Source(Protocol):
     def block_nbytes(self, columns: Sequence[str]) -> int:
         """The most bytes that one block of these columns takes in memory, decoding included; an honest upper
         estimate.
+        """
+        ...
+
+
+@runtime_checkable
+class SkipsBlocks(Protocol):
+    """A source that knows of some blocks, without reading them, that no row of theirs meets a condition."""
+
+    def partitions_where(self, columns: Sequence[str], condition: Condition) -> Sequence[Partition]:
+        """Handles as ``partitions`` gives them, numbers and all; blocks without a row that meets the condition may come
+        without rows.
         """
         ...
 

@@ -14,11 +14,13 @@ import pyarrow as pa
 from rxcore.blocks import Block
 from rxcore.expressions import Expression
 from rxcore.options import RxOptions
-from rxcore.sources.base import Partition, Source
+from rxcore.sources.base import Partition, SkipsBlocks, Source
+from rxcore.sources.block_conditions import condition_of
 from rxcore.sources.transform_plan import Plan, Planner
 from rxcore.sources.transform_request import Request, make_request
 from rxcore.sources.transform_steps import BlockPlan, ExpressionStep, FunctionStep, Step, filter_column
 from xdf.columns import Column
+from xdf.expressions import Node as Condition
 from xdf.schema import Schema
 
 TRIAL_ROWS = 10_000
@@ -74,6 +76,9 @@ class TransformedSource:
     made; ``transform_function``; then rows are dropped where ``row_selection`` (or the reserved logical column
     ``.rxRowSelection``, if a step makes one) is false or missing. Numbers of files and blocks stay those of the source,
     blocks that lose all their rows included, so that results do not depend on what else is read.
+
+    Blocks of an .xdf file in which the statistics of the footer rule out that a row is selected are not read; they
+    count as blocks that lose all their rows.
 
     Only the columns needed for those asked for are read; a callable or function without ``transform_variables`` needs
     all of them. Columns made by callables and functions are typed by a trial: they are called once on (at most 10,000
@@ -179,10 +184,23 @@ class TransformedSource:
         inner: Sequence[Partition]
         if self._resumed is not None:
             inner, self._resumed = self._resumed, None
+        elif (condition := self._condition(steps)) is not None and isinstance(self._source, SkipsBlocks):
+            inner = self._source.partitions_where(names, condition)
         else:
             inner = self._source.partitions(names)
         drops = self._drops_rows
         return [TransformedPartition(one, plan, None if drops else one.n_rows) for one in inner]
+
+    def _condition(self, steps: Sequence[Step]) -> Condition | None:
+        """What rows must meet to be selected, as far as statistics of blocks may tell; None where all are to be read.
+
+        Functions of the user see every block, whether its rows are selected or not.
+        """
+        if not self._plan.selections or not RxOptions.get_option("footerStatistics"):
+            return None
+        if not all(isinstance(step, ExpressionStep) for step in steps):
+            return None
+        return condition_of(self._plan.selections, self._plan.steps, self._source.schema)
 
     def block_nbytes(self, columns: Sequence[str]) -> int:
         """What the source needs for the columns read, plus everything computed from them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ import xdf
 from rxcore.blocks import Block
 from rxcore.errors import SourceError
 from rxcore.sources.handles import HandleCache
+from xdf.columns import Column
+from xdf.expressions import Node as Condition
+from xdf.scan import possible_blocks
 from xdf.schema import Schema
 
 # For partitions that came from another process, and so without the handle of their source.
@@ -49,7 +52,10 @@ def _unreadable(path: str, error: Exception) -> SourceError:
 
 @dataclass(frozen=True)
 class XdfPartition:
-    """One block of an .xdf file, read through the handle of its source; pickled, it opens the file where it arrives."""
+    """One block of an .xdf file, read through the handle of its source; pickled, it opens the file where it arrives.
+
+    One that is ruled out comes without rows, and is not read.
+    """
 
     path: str
     first_block: int
@@ -58,11 +64,12 @@ class XdfPartition:
     columns: tuple[str, ...]
     file: int = 0
     n_blocks: int | None = 1
+    is_ruled_out: bool = False
     handle: xdf.XdfFile | None = field(default=None, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         rest = (self.path, self.first_block, self.n_rows, self.start_row, self.columns, self.file, self.n_blocks)
-        return XdfPartition, rest
+        return XdfPartition, (*rest, self.is_ruled_out)
 
     def _open(self) -> xdf.XdfFile:
         if self.handle is not None:
@@ -79,6 +86,9 @@ class XdfPartition:
     def blocks(self) -> Iterator[Block]:
         """The block, its columns narrow as stored."""
         opened = self._open()
+        if self.is_ruled_out:
+            yield Block(0, {name: _empty(opened, name) for name in self.columns}, self.start_row)
+            return
         try:
             columns = opened.read_block(self.first_block, self.columns)
         except xdf.XdfError as error:
@@ -86,12 +96,20 @@ class XdfPartition:
         yield Block(self.n_rows or 0, columns, self.start_row)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The block as a record batch of logical types."""
+        """The block as a record batch of logical types; always with its rows."""
         opened = self._open()
         try:
             yield opened.read_block_arrow(self.first_block, self.columns)
         except xdf.XdfError as error:
             raise _unreadable(self.path, error) from error
+
+
+def _empty(file: xdf.XdfFile, name: str) -> Column:
+    """A column as the file has it, without rows."""
+    kind = file.schema.field(name).type
+    if pa.types.is_dictionary(kind):
+        return Column(np.empty(0, np.int8), levels=file.level_array(name))
+    return Column.from_arrow(pa.nulls(0, kind))
 
 
 class XdfSource:
@@ -152,6 +170,17 @@ class XdfSource:
             parts.append(XdfPartition(self._opened_by, number, n_rows, start, wanted, handle=self._file))
             start += n_rows
         return parts
+
+    def partitions_where(self, columns: Sequence[str], condition: Condition) -> Sequence[XdfPartition]:
+        """One partition per block; those in which no row can meet the condition come without rows and are not read."""
+        try:
+            open_blocks = set(possible_blocks(self._file, condition))
+        except xdf.XdfError as error:
+            raise _unreadable(self.path, error) from error
+        return [
+            part if part.first_block in open_blocks else replace(part, is_ruled_out=True)
+            for part in self.partitions(columns)
+        ]
 
     def block_nbytes(self, columns: Sequence[str]) -> int:
         """The most bytes that one block of these columns takes while it is read."""

@@ -151,7 +151,7 @@ def test_no_way_takes_more_than_zstd_alone(tmp_path: Path, name: str) -> None:
     plain = pa.Codec("zstd", compression_level=1).compress(pa.record_batch([array], names=[""]).serialize())
     with xdf.open(of_one(tmp_path / "c.xdf", array)) as file:
         # A sample does not see everything, and level 1 gives some space away for speed.
-        assert file._index.entry(0, 0).length <= 1.05 * len(plain) + 64
+        assert file._index.entry(0, 0).length <= 1.1 * len(plain) + 64
 
 
 def test_nearly_constant_text_takes_hardly_more_than_the_rule_asks_for(tmp_path: Path) -> None:
