@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 # More clusters or rows than any data have: nothing is known.
 _UNKNOWN = 2**40
 
+# Correlations of coefficients whose eigenvalues span more than this are rounding where they are smallest.
+_SINGULAR = 1e-12
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedModel:
@@ -200,7 +203,8 @@ def described(robust: RobustCovariance | None) -> dict[str, Any]:
 
 def wald_f(request: ModelRequest, design: Design, coefficients: Floats, robust: RobustCovariance) -> np.float64:
     """F of the hypothesis that all coefficients but the intercept are zero (of a cube: that its cells are equal and the
-    others zero). NaN where there is none to test, or the covariance is singular.
+    others zero). NaN where there is none to test, or the covariance is not positive definite: g clusters of one column
+    tell about g - 1 combinations of coefficients only.
     """
     contrasts = _contrasts(request, design, ~np.isnan(coefficients))
     if not len(contrasts):
@@ -208,14 +212,16 @@ def wald_f(request: ModelRequest, design: Design, coefficients: Floats, robust: 
     distance = contrasts @ coefficients[~np.isnan(coefficients)]
     matrix = contrasts @ robust.matrix @ contrasts.T
     variances = np.diag(matrix)
-    if np.all(variances > 0.0):
+    enough = len(robust.n_clusters) != 1 or robust.n_clusters[0] > len(contrasts)
+    if enough and np.all(variances > 0.0):
         size = np.sqrt(variances)
         values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
-        if values[0] > len(values) * np.finfo(np.float64).eps * values[-1]:
+        if values[0] > _SINGULAR * values[-1]:
             return np.float64(np.sum((vectors.T @ (distance / size)) ** 2 / values) / len(values))
     of = f" of {' and '.join(f'{count:,}' for count in robust.n_clusters)} clusters" if robust.n_clusters else ""
     warnings.warn(
-        f"{request.caller}: there is no F test: the covariance{of} is singular for {len(contrasts)} coefficients",
+        f"{request.caller}: there is no F test: the covariance{of} is not positive definite for "
+        f"{len(contrasts)} coefficients",
         DataWarning,
         stacklevel=5,
     )
