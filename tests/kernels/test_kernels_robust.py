@@ -22,6 +22,7 @@ from rxcore.testing.updater_case import fold
 from rxcore.updaters import cluster_scores
 from rxcore.updaters.cluster_keys import cluster_keys
 from rxcore.updaters.cluster_scores import ClusterScores, ClusterTable
+from rxcore.updaters.glm import GlmPass
 from rxcore.updaters.meat import Meat
 from rxcore.variables import Variable, VariableSet
 from xdf.columns import Column
@@ -57,7 +58,7 @@ def test_meat(n_numbers: int, power: int, repeated: bool) -> None:
     block, design, dense, y, w = example(1_300, n_numbers)
     beta = np.linspace(-1.0, 1.0, dense.shape[1])
     bread = np.linalg.pinv(dense.T @ (w[:, None] * dense))
-    updater = Meat(design, GAUSSIAN_IDENTITY, beta, bread, power, repeated)
+    updater = Meat(GlmPass(design, GAUSSIAN_IDENTITY, beta), bread, power, repeated)
     found = updater.finalize(updater.update(updater.init(), block))
     copies = w if repeated else np.ones_like(w)
     residuals = w * (y - dense @ beta) / copies
@@ -72,7 +73,7 @@ def test_rows_that_determine_a_coefficient_are_counted() -> None:
     # The constant column alone: the leverage of a row is its weight over the largest.
     bread = np.zeros((dense.shape[1],) * 2)
     bread[0, 0] = 1.0 / w.max()
-    updater = Meat(design, GAUSSIAN_IDENTITY, np.zeros(dense.shape[1]), bread, 2)
+    updater = Meat(GlmPass(design, GAUSSIAN_IDENTITY, np.zeros(dense.shape[1])), bread, 2)
     found = updater.finalize(updater.update(updater.init(), block))
     assert found.n_determined == int((w == w.max()).sum())
 
@@ -80,7 +81,8 @@ def test_rows_that_determine_a_coefficient_are_counted() -> None:
 def clusters_of(design: Design, names: Sequence[str], **settings: Any) -> ClusterScores:
     beta = np.linspace(-1.0, 1.0, design.layout.n_basis)
     values = {"most_clusters": 10**6, "most_rows": 10**6, "most_nbytes": 10**9, **settings}
-    return ClusterScores(design, GAUSSIAN_IDENTITY, beta, tuple(names), (1,) * len(names), caller="here", **values)
+    model = GlmPass(design, GAUSSIAN_IDENTITY, beta)
+    return ClusterScores(model, tuple(names), (1,) * len(names), caller="here", **values)
 
 
 @pytest.mark.parametrize("rows_at_once", [512, cluster_scores.ROWS_AT_ONCE])
@@ -104,7 +106,7 @@ def test_cluster_sums(rows_at_once: int, ids: list[int], years: int, cut: int, s
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cluster_scores, "ROWS_AT_ONCE", rows_at_once)
         found = updater.finalize(fold(updater, pieces))
-    scores = (w * (y - dense @ updater.beta))[:, None] * dense
+    scores = (w * (y - dense @ updater.model.beta))[:, None] * dense
     for part, keys in zip(found, (one, two, list(zip(one, two, strict=True))), strict=True):
         names = [str(key) for key in keys]
         sums = np.array([scores[[name == key for name in names]].sum(axis=0) for key in sorted(set(names))])

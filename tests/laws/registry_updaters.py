@@ -283,14 +283,16 @@ def glm_case(name: str, family: int, weight: int) -> UpdaterCase:
 
 def naive_scores(updater: Meat | ClusterScores, blocks: Sequence[Block]) -> Any:
     """Columns of the complete rows, their score residuals and weights, and their places among all rows."""
-    made = updater.design
+    made, family = updater.model.design, updater.model.family
     rows = rows_of(blocks, VARIABLES)
     used = [number for number, row in enumerate(rows) if not any(math.isnan(value) for value in row)]
     columns = basis(made.layout, [rows[number] for number in used])
-    eta = [math.fsum(float(b) * float(c) for b, c in zip(updater.beta, column, strict=True)) for column in columns]
+    eta = [
+        math.fsum(float(b) * float(c) for b, c in zip(updater.model.beta, column, strict=True)) for column in columns
+    ]
     weights = [1.0 if made.weight < 0 else rows[number][made.weight] for number in used]
     residuals = np.array([
-        w * (rows[number][made.response] - (e if updater.family == glm.GAUSSIAN_IDENTITY else 1 / (1 + math.exp(-e))))
+        w * (rows[number][made.response] - (e if family == glm.GAUSSIAN_IDENTITY else 1 / (1 + math.exp(-e))))
         for number, e, w in zip(used, eta, weights, strict=True)
     ])  # fmt: skip
     return columns, residuals, np.array(weights), used
@@ -317,7 +319,7 @@ def meat_case(name: str, weight: int, **settings: Any) -> UpdaterCase:
     made = design([((X,), ()), ((), (G,)), ((X,), (G,))], weight)
     beta = np.linspace(-0.3, 0.4, made.layout.n_basis)
     bread = 1e-3 * (np.eye(made.layout.n_basis) + 0.5)
-    make = partial(Meat, made, glm.GAUSSIAN_IDENTITY, beta, bread, **settings)
+    make = partial(Meat, GlmPass(made, glm.GAUSSIAN_IDENTITY, beta), bread, **settings)
     return UpdaterCase(
         name=name,
         make=make,
@@ -352,7 +354,7 @@ def cluster_case(name: str, clusters: Sequence[int], family: int) -> UpdaterCase
     beta = np.linspace(-0.3, 0.4, made.layout.n_basis)
     columns = tuple(VARIABLES[v].label for v in clusters)
     parts = tuple(n_parts(bool(VARIABLES[v].levels)) for v in clusters)
-    make = partial(ClusterScores, made, family, beta, columns, parts, 1000, 100_000, 10**9, "the laws")
+    make = partial(ClusterScores, GlmPass(made, family, beta), columns, parts, 1000, 100_000, 10**9, "the laws")
     return UpdaterCase(
         name=name,
         make=make,

