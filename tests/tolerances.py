@@ -24,6 +24,10 @@ CONDITION_NUMBER = 1e-7
 # left with 2e-12 at worst. R's lm loses 3e-9 of a coefficient there.
 AGAINST_FRACTIONS = 1e-11
 
+# Promised of robust and clustered standard errors, beside R's sandwich, which takes them from the same definitions by
+# another route (rows of dense matrices, QR).
+ROBUST_AGAINST_SANDWICH = 1e-8
+
 # What printed p values are floored at; below it nothing is compared.
 SMALLEST_P = 2.220446049250313e-16
 
@@ -73,6 +77,9 @@ def printed(value: float, digits: str) -> bool:
 
 
 # -- kernels ---------------------------------------------------------------------------------------------------------
+
+# Sums of a thousand scores and their products, against numpy's in another order.
+ROBUST_SUMS = 1e-11
 
 # Two halves of 53 bits each lose a few units of 2**-104 in an operation.
 DOUBLE_DOUBLE = 2.0**-98

@@ -30,6 +30,7 @@ from rxcore.options import RxOptions
 from rxcore.runner import Runner
 from rxcore.updaters.cluster_keys import n_parts
 from rxcore.updaters.cluster_scores import ClusterScores
+from rxcore.updaters.glm import GlmPass
 from rxcore.updaters.meat import Meat
 from rxcore.variables import Floats
 from xdf.schema import Field
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 # More clusters or rows than any data have: nothing is known.
 _UNKNOWN = 2**40
 
+# Correlations of coefficients whose eigenvalues span more than this are rounding where they are smallest.
+_SINGULAR = 1e-12
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FittedModel:
@@ -47,11 +51,8 @@ class FittedModel:
 
     Attributes
     ----------
-    design : Design
-    family : int
-        Of ``kernels/glm.py``.
-    coefficients : array (p,)
-        NaN where dropped.
+    model : GlmPass
+        The pass at the fitted coefficients.
     kept : array of bool (p,)
     bread : array (rank, rank)
         Inverse information of the kept coefficients, not scaled by any dispersion.
@@ -59,9 +60,7 @@ class FittedModel:
         Rows, or the sum of frequency weights.
     """
 
-    design: Design
-    family: int
-    coefficients: Floats
+    model: GlmPass
     kept: npt.NDArray[np.bool_]
     bread: Floats
     n: float
@@ -72,9 +71,9 @@ class FittedModel:
 
     def in_basis(self, rows: Floats) -> Floats:
         """Combinations of kept coefficients, a row for each, as combinations of basis columns."""
-        first, second = self.design.first[self.kept], self.design.second[self.kept]
-        factor = self.design.factor[self.kept]
-        placed = np.zeros((self.design.layout.n_basis, rows.shape[1]))
+        design = self.model.design
+        first, second, factor = design.first[self.kept], design.second[self.kept], design.factor[self.kept]
+        placed = np.zeros((design.layout.n_basis, rows.shape[1]))
         np.add.at(placed, first, rows)
         moved = second >= 0
         np.add.at(placed, second[moved], rows[moved] * factor[moved, None])
@@ -119,7 +118,7 @@ def robust_covariance(runner: Runner, request: ModelRequest, fitted: FittedModel
     matrix = (matrix + matrix.T) / 2.0
     negative = np.diag(matrix) < 0.0
     if negative.any():
-        names = [name for name, keep in zip(fitted.design.names, fitted.kept, strict=True) if keep]
+        names = [name for name, keep in zip(fitted.model.design.names, fitted.kept, strict=True) if keep]
         shown = ", ".join(repr(name) for name, bad in zip(names, negative, strict=True) if bad)
         warnings.warn(
             f"{request.caller}: clustered in two ways the variance comes out negative for {shown}, and their standard "
@@ -134,9 +133,8 @@ def _row_meat(runner: Runner, request: ModelRequest, fitted: FittedModel) -> Flo
     kind = request.vcov.kind
     power = LEVERAGE_POWERS[kind]
     bread = fitted.in_basis(fitted.in_basis(fitted.bread).T) if power else np.zeros((0, 0))
-    beta = fitted.design.to_basis(fitted.coefficients)
     repeated = request.fweights is not None
-    found = runner.run(Meat(fitted.design, fitted.family, beta, bread, power, repeated), "covariance pass")
+    found = runner.run(Meat(fitted.model, bread, power, repeated), "covariance pass")
     if found.n_determined:
         raise DesignError(
             f"{request.caller}: vcov={kind!r} is not defined: {found.n_determined:,} rows have leverage 1: each alone "
@@ -167,9 +165,7 @@ def _cluster_updater(runner: Runner, request: ModelRequest, fitted: FittedModel)
 
     def updater(most_nbytes: int) -> ClusterScores:
         return ClusterScores(
-            fitted.design,
-            fitted.family,
-            fitted.design.to_basis(fitted.coefficients),
+            fitted.model,
             request.vcov.clusters,
             tuple(n_parts(column.is_factor or column.is_string) for column in columns),
             _most_clusters(columns),
@@ -200,7 +196,8 @@ def described(robust: RobustCovariance | None) -> dict[str, Any]:
 
 def wald_f(request: ModelRequest, design: Design, coefficients: Floats, robust: RobustCovariance) -> np.float64:
     """F of the hypothesis that all coefficients but the intercept are zero (of a cube: that its cells are equal and the
-    others zero). NaN where there is none to test, or the covariance is singular.
+    others zero). NaN where there is none to test, or the covariance is not positive definite: g clusters of one column
+    tell about g - 1 combinations of coefficients only.
     """
     contrasts = _contrasts(request, design, ~np.isnan(coefficients))
     if not len(contrasts):
@@ -208,14 +205,16 @@ def wald_f(request: ModelRequest, design: Design, coefficients: Floats, robust: 
     distance = contrasts @ coefficients[~np.isnan(coefficients)]
     matrix = contrasts @ robust.matrix @ contrasts.T
     variances = np.diag(matrix)
-    if np.all(variances > 0.0):
+    enough = len(robust.n_clusters) != 1 or robust.n_clusters[0] > len(contrasts)
+    if enough and np.all(variances > 0.0):
         size = np.sqrt(variances)
         values, vectors = np.linalg.eigh(matrix / np.outer(size, size))
-        if values[0] > len(values) * np.finfo(np.float64).eps * values[-1]:
+        if values[0] > _SINGULAR * values[-1]:
             return np.float64(np.sum((vectors.T @ (distance / size)) ** 2 / values) / len(values))
     of = f" of {' and '.join(f'{count:,}' for count in robust.n_clusters)} clusters" if robust.n_clusters else ""
     warnings.warn(
-        f"{request.caller}: there is no F test: the covariance{of} is singular for {len(contrasts)} coefficients",
+        f"{request.caller}: there is no F test: the covariance{of} is not positive definite for "
+        f"{len(contrasts)} coefficients",
         DataWarning,
         stacklevel=5,
     )

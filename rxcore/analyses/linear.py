@@ -254,7 +254,8 @@ def _result(
     design = updater.design
     response = _response_of(request, updater, found)
     warn_dropped_numbers(request, design, solution.kept)
-    fitted = FittedModel(design, GAUSSIAN_IDENTITY, estimate.coefficients, solution.kept, solution.inverse, response.n)
+    final = GlmPass(design, GAUSSIAN_IDENTITY, design.to_basis(estimate.coefficients))
+    fitted = FittedModel(final, solution.kept, solution.inverse, response.n)
     robust = robust_covariance(runner, request, fitted)
     counts = _cube_counts(design, found.matrix) if request.cube else None
     return LinearResults(

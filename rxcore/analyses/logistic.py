@@ -156,7 +156,8 @@ def _result(request: LogisticRequest, runner: Runner, design: Design, ended: Fit
     n = found.sum_of_weights if model.fweights is not None else float(n_valid)
     coefficients = ended.coefficients
     _warn(model, _runaways(design, ended, scales), ended)
-    fitted = FittedModel(design, BINOMIAL_LOGIT, coefficients, solution.kept, solution.inverse, n)
+    final = GlmPass(design, BINOMIAL_LOGIT, design.to_basis(coefficients))
+    fitted = FittedModel(final, solution.kept, solution.inverse, n)
     robust = robust_covariance(runner, model, fitted)
     covariance = solution.inverse if robust is None else robust.matrix
     errors = np.full(len(coefficients), np.nan)

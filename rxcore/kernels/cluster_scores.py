@@ -8,50 +8,40 @@ from __future__ import annotations
 
 import numpy as np
 
-from rxcore.kernels.cross_product import take_rows
-from rxcore.kernels.glm import predictor_tile, score_tile
 from rxcore.kernels.jit import kernel
-from rxcore.kernels.tiles import TILE, form_cells, form_numbers, load
+from rxcore.kernels.scores import RESIDUAL, SCORES, load_scored
+from rxcore.kernels.tiles import TILE, form_cells, form_numbers
 
 # Up to so many places of a cluster are sorted by insertion; for more, looking through all of them is as quick.
 _MOST_INSERTED = 32
 
 
 @kernel
-def score_rows(  # type: ignore[no-untyped-def]
-    columns, variables, lookup, begin, end, weight_variable, response_variable, family,
-    number_factors, number_first, origins, cell_factors, cell_first, cell_strides, multipliers,
-    beta, basis_offsets, codes, row_codes, row_places, row_values, counts, missing,
+def spread_scores(  # type: ignore[no-untyped-def]
+    columns, variables, lookup, begin, end, scores,
+    number_factors, number_first, origins, cell_factors, cell_first, cell_strides, multipliers, basis_offsets,
+    codes, row_codes, row_places, row_values,
 ):  # fmt: skip
-    """Scores of the complete rows from ``begin`` to ``end``, one after the other: the cluster of each, and its nonzero
-    entries in the shifted basis, the numbers first. Returns how many rows there are.
+    """The rows from ``begin`` to ``end`` that count, one after the other: the cluster of each, and the nonzero entries
+    of its score in the shifted basis, the numbers first. Returns how many rows there are.
     """
     n_variables = variables.shape[0]
     width = number_first.shape[0]
     n_terms = multipliers.shape[0]
-    # One more row, which is never missing, moves with the others and tells where each complete row came from.
-    tile = np.empty((n_variables + 1, TILE))
+    tile = np.empty((n_variables + SCORES, TILE))
     rows = np.empty(TILE, np.int64)
-    prior = np.empty(TILE)
-    weights = np.empty(TILE)
-    residuals = np.empty(TILE)
-    eta = np.empty(TILE)
     numbers = np.empty((width, TILE))
     cells = np.empty((max(n_terms, 1), TILE), np.int64)
     n_kept = 0
     for start in range(begin, end, TILE):
         count = min(TILE, end - start)
-        load(columns, variables, lookup, start, count, tile)
-        for i in range(count):
-            tile[n_variables, i] = i
-        kept = take_rows(tile, count, weight_variable, rows, prior, counts, missing)
+        kept = load_scored(columns, variables, lookup, start, count, scores, start - begin, tile, rows)
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
-        predictor_tile(numbers, cells, kept, multipliers, beta, basis_offsets, eta)
-        score_tile(family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts)
+        residuals = tile[n_variables + RESIDUAL]
         for i in range(kept):
             row = n_kept + i
-            row_codes[row] = codes[start + np.int64(tile[n_variables, i])]
+            row_codes[row] = codes[start + rows[i]]
             for b in range(width):
                 row_values[row, b] = residuals[i] * numbers[b, i]
             for t in range(n_terms):

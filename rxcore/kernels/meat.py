@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from rxcore.kernels.cross_product import DENSE_NUMBERS, add_tile, flush_interval, move, take_rows
-from rxcore.kernels.glm import predictor_tile, score_tile
+from rxcore.kernels.cross_product import DENSE_NUMBERS, add_tile, flush_interval, move
 from rxcore.kernels.jit import kernel
-from rxcore.kernels.tiles import TILE, form_cells, form_numbers, load
+from rxcore.kernels.scores import PRIOR, RESIDUAL, SCORES, WORKING, load_scored
+from rxcore.kernels.tiles import TILE, form_cells, form_numbers
 
 # A row whose leverage is closer to 1 than this (the root of the machine epsilon) determines a coefficient alone.
 _LEAST_FREEDOM = 1.4901161193847656e-08
@@ -80,41 +80,41 @@ def square_scores(  # type: ignore[no-untyped-def]
 
 @kernel
 def meat(  # type: ignore[no-untyped-def]
-    columns, variables, lookup, n_rows, weight_variable, response_variable, family, repeated, power,
+    columns, variables, lookup, begin, end, scores, repeated, power,
     number_factors, number_first, origins, cell_factors, cell_first, cell_strides, multipliers, n_cells, cell_offsets,
-    pair_offsets, beta, bread, numbers_bread, basis_offsets, sums, counts, missing,
+    pair_offsets, bread, numbers_bread, basis_offsets, sums,
 ):  # fmt: skip
-    """Fold one block: cross-product of the scores into ``sums``. Returns how many rows have leverage 1."""
+    """Add the cross-product of the scores of the rows from ``begin`` to ``end`` to ``sums``. Returns how many rows have
+    leverage 1.
+    """
+    n_variables = variables.shape[0]
     part = np.zeros(sums.shape[0])
     flush = flush_interval(sums.shape[0])
-    tile = np.empty((variables.shape[0], TILE))
+    tile = np.empty((n_variables + SCORES, TILE))
     rows = np.empty(TILE, np.int64)
-    prior = np.empty(TILE)
-    weights = np.empty(TILE)
-    residuals = np.empty(TILE)
     squares = np.empty(TILE)
     leverage = np.empty(TILE)
-    eta = np.empty(TILE)
+    product = np.empty(TILE)
     numbers = np.empty((number_first.shape[0], TILE))
     scaled = np.empty((number_first.shape[0], TILE))
     places = np.empty(TILE, np.int64)
     cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
     determined = 0
-    for start in range(0, n_rows, TILE):
-        count = min(TILE, n_rows - start)
-        load(columns, variables, lookup, start, count, tile)
-        kept = take_rows(tile, count, weight_variable, rows, prior, counts, missing)
+    for start in range(begin, end, TILE):
+        count = min(TILE, end - start)
+        kept = load_scored(columns, variables, lookup, start, count, scores, start - begin, tile, rows)
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
-        predictor_tile(numbers, cells, kept, multipliers, beta, basis_offsets, eta)
-        score_tile(family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts)
         if power > 0:
             leverage_tile(numbers, cells, kept, multipliers, bread, numbers_bread, basis_offsets, leverage)
-        determined += square_scores(residuals, weights, prior, repeated, leverage, power, kept, squares)
+        determined += square_scores(
+            tile[n_variables + RESIDUAL], tile[n_variables + WORKING], tile[n_variables + PRIOR], repeated, leverage,
+            power, kept, squares,
+        )  # fmt: skip
         add_tile(
             numbers, cells, squares, kept, multipliers, n_cells, cell_offsets, pair_offsets,
-            scaled, eta, places, part,
+            scaled, product, places, part,
         )  # fmt: skip
-        if (start // TILE + 1) % flush == 0 or start + TILE >= n_rows:
+        if ((start - begin) // TILE + 1) % flush == 0 or start + TILE >= end:
             move(part, sums)
     return determined

@@ -10,15 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from rxcore.blocks import Block
-from rxcore.design import Design
 from rxcore.errors import MemoryBudgetError
 from rxcore.kernels import cluster_scores as kernels
-from rxcore.kernels.cross_product import COUNTS
 from rxcore.updaters.cluster_keys import cluster_keys
+from rxcore.updaters.glm import GlmPass
+from rxcore.updaters.scores import ROW_NBYTES, ROWS_AT_ONCE, row_scores
 from rxcore.variables import BoundBlock, Floats, Ints
-
-# Rows whose scores are held at once; a multiple of the kernels' tile.
-ROWS_AT_ONCE = 64 * 512
 
 # A table that joins two others stands beside both of them until they are let go.
 _JOINING = 2
@@ -44,17 +41,15 @@ class ClusterMeat:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterScores:
-    """Scores summed within clusters at coefficients ``beta`` of the shifted basis.
+    """Scores summed within clusters.
 
     State: grows with the clusters that are there, and for each with the cells that its rows are in; never with the rows
     of a cluster. How large it may be is known before: ``most_nbytes``, beyond which a pass is refused.
 
     Attributes
     ----------
-    design : Design
-    family : int
-        Of ``kernels/glm.py``.
-    beta : array (n_basis,)
+    model : GlmPass
+        The pass whose scores these are: its design, family and coefficients.
     clusters : tuple of str
         One column, or two: then the sums are of their combinations, and of each column alone.
     parts : tuple of int
@@ -67,9 +62,7 @@ class ClusterScores:
         For messages.
     """
 
-    design: Design
-    family: int
-    beta: Floats
+    model: GlmPass
     clusters: tuple[str, ...]
     parts: tuple[int, ...]
     most_clusters: int
@@ -79,7 +72,7 @@ class ClusterScores:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys((*self.design.variables.columns, *self.clusters)))
+        return tuple(dict.fromkeys((*self.model.columns, *self.clusters)))
 
     def init(self) -> ClusterTable:
         return self._empty(0, 0)
@@ -96,7 +89,7 @@ class ClusterScores:
         if not block.n_rows:
             return state
         keys, codes = cluster_keys([block.columns[name] for name in self.clusters])
-        bound = self.design.variables.bind(block)
+        bound = self.model.design.variables.bind(block)
         return self._join(state, self._table(bound, keys, codes, 0, block.n_rows))
 
     def _table(self, bound: BoundBlock, keys: Ints, codes: Ints, begin: int, end: int) -> ClusterTable:
@@ -106,18 +99,18 @@ class ClusterScores:
             middle = begin + n_pieces // 2 * ROWS_AT_ONCE
             left = self._table(bound, keys, codes, begin, middle)
             return self._join(left, self._table(bound, keys, codes, middle, end))
-        layout = self.design.layout
+        layout = self.model.design.layout
         n_rows, n_terms = end - begin, len(layout.cells)
         width = 1 + len(layout.numbers)
         row_codes = np.empty(n_rows, np.int64)
         row_places = np.empty((n_rows, n_terms), np.int64)
         row_values = np.empty((n_rows, width + n_terms))
-        n_kept = kernels.score_rows(
-            bound.columns, bound.variables, bound.lookup, begin, end, self.design.weight, self.design.response,
-            self.family, layout.number_factors, layout.number_first, layout.origins,
-            layout.cell_factors, layout.cell_first, layout.cell_strides, layout.multipliers,
-            self.beta, layout.basis_offsets, codes, row_codes, row_places, row_values,
-            np.zeros(COUNTS, np.int64), np.zeros(len(self.design.variables.variables) + 1, np.int64),
+        scores = row_scores(self.model, bound, begin, end)
+        n_kept = kernels.spread_scores(
+            bound.columns, bound.variables, bound.lookup, begin, end, scores,
+            layout.number_factors, layout.number_first, layout.origins,
+            layout.cell_factors, layout.cell_first, layout.cell_strides, layout.multipliers, layout.basis_offsets,
+            codes, row_codes, row_places, row_values,
         )  # fmt: skip
         order, starts = kernels.group_rows(row_codes, n_kept, len(keys))
         room = min(len(keys), n_kept)
@@ -133,7 +126,7 @@ class ClusterScores:
         )  # fmt: skip
 
     def _most_entries(self, n_clusters: int, n_rows: int) -> int:
-        layout = self.design.layout
+        layout = self.model.design.layout
         width, n_terms = 1 + len(layout.numbers), len(layout.cells)
         return min(n_clusters * layout.n_basis, n_clusters * width + n_rows * n_terms)
 
@@ -176,7 +169,7 @@ class ClusterScores:
         differs = np.any(ordered[1:] != ordered[:-1], axis=1)
         inner = np.flatnonzero(differs) + 1
         starts = np.concatenate([[0], inner, [len(keys)]]) if len(keys) else np.zeros(1, np.int64)
-        matrix = np.zeros((self.design.layout.n_basis,) * 2)
+        matrix = np.zeros((self.model.design.layout.n_basis,) * 2)
         kernels.meat_of_groups(table.first, table.places, table.values, order, starts.astype(np.int64), matrix)
         return ClusterMeat(np.tril(matrix) + np.tril(matrix, -1).T, len(starts) - 1)
 
@@ -184,10 +177,10 @@ class ClusterScores:
         return 8 * (n_clusters * (sum(self.parts) + 1) + 1) + 12 * n_entries
 
     def state_nbytes(self) -> int:
-        layout = self.design.layout
+        layout = self.model.design.layout
         rows = min(self.most_rows, ROWS_AT_ONCE)
         width, n_terms = 1 + len(layout.numbers), len(layout.cells)
-        scores = rows * 8 * (2 + width + 2 * n_terms) + 12 * self._most_entries(rows, rows)
+        scores = rows * (ROW_NBYTES + 8 * (2 + width + 2 * n_terms)) + 12 * self._most_entries(rows, rows)
         most_clusters = min(self.most_clusters, self.most_rows)
         most = self._nbytes(most_clusters, self._most_entries(most_clusters, self.most_rows))
         return scores + min(_JOINING * most, self.most_nbytes)

@@ -7,21 +7,19 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from rxcore.blocks import Block
-from rxcore.design import Design, symmetric
-from rxcore.kernels import cross_product
+from rxcore.design import symmetric
 from rxcore.kernels import meat as kernels
-from rxcore.variables import Floats, Ints
+from rxcore.updaters.glm import GlmPass
+from rxcore.updaters.scores import ROW_NBYTES, ROWS_AT_ONCE, row_scores
+from rxcore.variables import Floats
 
 
 @dataclass(slots=True, eq=False)
 class MeatState:
-    """Flat sums (see ``kernels/cross_product.py``), row counts (last: rows of leverage 1), missing values of each
-    variable. All additive.
-    """
+    """Flat sums (see ``kernels/cross_product.py``), and how many rows have leverage 1. Additive."""
 
     sums: Floats
-    counts: Ints
-    missing: Ints
+    n_determined: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,16 +32,14 @@ class MeatResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Meat:
-    """Sum of squared score residual * column * column at coefficients ``beta`` of the shifted basis.
+    """Sum of squared score residual * column * column.
 
     State: ``n_sums`` float64, additive.
 
     Attributes
     ----------
-    design : Design
-    family : int
-        Of ``kernels/glm.py``.
-    beta : array (n_basis,)
+    model : GlmPass
+        The pass whose scores these are: its design, family and coefficients.
     bread : array (n_basis, n_basis)
         Inverse information in the shifted basis; empty when ``power`` is 0.
     power : int
@@ -52,52 +48,46 @@ class Meat:
         Whether a weight says how often its row is repeated.
     """
 
-    design: Design
-    family: int
-    beta: Floats
+    model: GlmPass
     bread: Floats
     power: int = 0
     repeated: bool = False
     _numbers_bread: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        width = 1 + len(self.design.layout.numbers)
+        width = 1 + len(self.model.design.layout.numbers)
         object.__setattr__(self, "_numbers_bread", np.ascontiguousarray(self.bread[:width, :width]))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return self.design.variables.columns
+        return self.model.columns
 
     def init(self) -> MeatState:
-        return MeatState(
-            np.zeros(self.design.layout.n_sums),
-            np.zeros(cross_product.COUNTS + 1, np.int64),
-            np.zeros(len(self.design.variables.variables), np.int64),
-        )
+        return MeatState(np.zeros(self.model.design.layout.n_sums), 0)
 
     def update(self, state: MeatState, block: Block) -> MeatState:
-        bound = self.design.variables.bind(block)
-        layout = self.design.layout
-        state.counts[-1] += kernels.meat(
-            bound.columns, bound.variables, bound.lookup, bound.n_rows, self.design.weight, self.design.response,
-            self.family, self.repeated, self.power, layout.number_factors, layout.number_first, layout.origins,
-            layout.cell_factors, layout.cell_first, layout.cell_strides,
-            layout.multipliers, layout.n_cells, layout.cell_offsets, layout.pair_offsets,
-            self.beta, self.bread, self._numbers_bread, layout.basis_offsets,
-            state.sums, state.counts, state.missing,
-        )  # fmt: skip
+        design = self.model.design
+        bound, layout = design.variables.bind(block), design.layout
+        for begin in range(0, block.n_rows, ROWS_AT_ONCE):
+            end = min(begin + ROWS_AT_ONCE, block.n_rows)
+            scores = row_scores(self.model, bound, begin, end)
+            state.n_determined += kernels.meat(
+                bound.columns, bound.variables, bound.lookup, begin, end, scores, self.repeated, self.power,
+                layout.number_factors, layout.number_first, layout.origins,
+                layout.cell_factors, layout.cell_first, layout.cell_strides,
+                layout.multipliers, layout.n_cells, layout.cell_offsets, layout.pair_offsets,
+                self.bread, self._numbers_bread, layout.basis_offsets, state.sums,
+            )  # fmt: skip
         return state
 
     def merge(self, left: MeatState, right: MeatState) -> MeatState:
         left.sums += right.sums
-        left.counts += right.counts
-        left.missing += right.missing
+        left.n_determined += right.n_determined
         return left
 
     def finalize(self, state: MeatState) -> MeatResult:
-        return MeatResult(symmetric(self.design.layout, state.sums), int(state.counts[-1]))
+        return MeatResult(symmetric(self.model.design.layout, state.sums), state.n_determined)
 
     def state_nbytes(self) -> int:
         # The kernel keeps partial sums of the same size beside them.
-        n_variables = len(self.design.variables.variables)
-        return 8 * (2 * self.design.layout.n_sums + cross_product.COUNTS + 1 + n_variables)
+        return 8 * (2 * self.model.design.layout.n_sums + 1) + ROW_NBYTES * ROWS_AT_ONCE

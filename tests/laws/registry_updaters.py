@@ -20,9 +20,12 @@ from rxcore.testing.comparisons import Rounding
 from rxcore.testing.examples import TableSource, example_table
 from rxcore.testing.reshape import concatenate, logical_values, valid_rows
 from rxcore.testing.updater_case import UpdaterCase
+from rxcore.updaters.cluster_keys import n_parts
+from rxcore.updaters.cluster_scores import ClusterMeat, ClusterScores
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.updaters.glm import GlmPass, GlmPassResult
 from rxcore.updaters.levels import Levels
+from rxcore.updaters.meat import Meat, MeatResult
 from rxcore.updaters.moments import Moments, MomentsItem, MomentsResult
 from rxcore.variables import Variable, VariableSet
 
@@ -275,6 +278,93 @@ def glm_case(name: str, family: int, weight: int) -> UpdaterCase:
     )
 
 
+# Robust covariances
+
+
+def naive_scores(updater: Meat | ClusterScores, blocks: Sequence[Block]) -> Any:
+    """Columns of the complete rows, their score residuals and weights, and their places among all rows."""
+    made, family = updater.model.design, updater.model.family
+    rows = rows_of(blocks, VARIABLES)
+    used = [number for number, row in enumerate(rows) if not any(math.isnan(value) for value in row)]
+    columns = basis(made.layout, [rows[number] for number in used])
+    eta = [
+        math.fsum(float(b) * float(c) for b, c in zip(updater.model.beta, column, strict=True)) for column in columns
+    ]
+    weights = [1.0 if made.weight < 0 else rows[number][made.weight] for number in used]
+    residuals = np.array([
+        w * (rows[number][made.response] - (e if family == glm.GAUSSIAN_IDENTITY else 1 / (1 + math.exp(-e))))
+        for number, e, w in zip(used, eta, weights, strict=True)
+    ])  # fmt: skip
+    return columns, residuals, np.array(weights), used
+
+
+def exact_sums(columns: Any, weights: Any) -> Any:
+    return np.array([
+        [math.fsum(w * a * b for w, a, b in zip(weights, one, other, strict=True)) for other in columns.T]
+        for one in columns.T
+    ])  # fmt: skip
+
+
+def naive_meat(updater: Meat, blocks: Sequence[Block]) -> MeatResult:
+    columns, residuals, weights, _ = naive_scores(updater, blocks)
+    copies = weights if updater.repeated else np.ones_like(weights)
+    squares = copies * (residuals / copies) ** 2
+    if updater.power:
+        leverage = np.array([column @ updater.bread @ column for column in columns])
+        squares = squares / (1.0 - leverage * weights / copies) ** updater.power
+    return MeatResult(exact_sums(columns, squares), 0)
+
+
+def meat_case(name: str, weight: int, **settings: Any) -> UpdaterCase:
+    made = design([((X,), ()), ((), (G,)), ((X,), (G,))], weight)
+    beta = np.linspace(-0.3, 0.4, made.layout.n_basis)
+    bread = 1e-3 * (np.eye(made.layout.n_basis) + 0.5)
+    make = partial(Meat, GlmPass(made, glm.GAUSSIAN_IDENTITY, beta), bread, **settings)
+    return UpdaterCase(
+        name=name,
+        make=make,
+        blocks=example_blocks(),
+        comparison=Rounding(constant=16.0, floor=1.0),
+        reference=lambda blocks: naive_meat(make(), blocks),
+        offset_columns=(),  # at fixed coefficients a shift is another residual
+    )
+
+
+def naive_clusters(updater: ClusterScores, names: Sequence[int], blocks: Sequence[Block]) -> tuple[ClusterMeat, ...]:
+    columns, residuals, _, used = naive_scores(updater, blocks)
+    keys = [tuple(rows_of(blocks, [VARIABLES[v] for v in names])[number]) for number in used]
+    choices = [(0,)] if len(names) == 1 else [(0,), (1,), (0, 1)]
+    found = []
+    for choice in choices:
+        groups: dict[Any, list[int]] = {}
+        for place, key in enumerate(keys):
+            groups.setdefault(tuple(key[part] for part in choice), []).append(place)
+        sums = np.array([
+            [math.fsum(residuals[i] * columns[i, m] for i in rows) for m in range(columns.shape[1])]
+            for rows in groups.values()
+        ]).reshape(-1, columns.shape[1])  # fmt: skip
+        found.append(ClusterMeat(exact_sums(sums, np.ones(len(groups))), len(groups)))
+    return tuple(found)
+
+
+def cluster_case(name: str, clusters: Sequence[int], family: int) -> UpdaterCase:
+    made = design([((X,), ()), ((), (G,)), ((X,), (G,))], W)
+    present = tuple(Variable(VARIABLES[v].label, VARIABLES[v].column, presence=True) for v in clusters)
+    made = replace(made, variables=VariableSet((*VARIABLES, *present)))
+    beta = np.linspace(-0.3, 0.4, made.layout.n_basis)
+    columns = tuple(VARIABLES[v].label for v in clusters)
+    parts = tuple(n_parts(bool(VARIABLES[v].levels)) for v in clusters)
+    make = partial(ClusterScores, GlmPass(made, family, beta), columns, parts, 1000, 100_000, 10**9, "the laws")
+    return UpdaterCase(
+        name=name,
+        make=make,
+        blocks=example_blocks(),
+        comparison=Rounding(constant=16.0, floor=1.0),
+        reference=lambda blocks: naive_clusters(make(), clusters, blocks),
+        offset_columns=(),  # at fixed coefficients a shift is another residual
+    )
+
+
 # Levels
 
 
@@ -301,6 +391,12 @@ UPDATERS: tuple[UpdaterCase, ...] = (
     glm_case("GlmPass, gaussian", glm.GAUSSIAN_IDENTITY, weight=-1),
     glm_case("GlmPass, logit", glm.BINOMIAL_LOGIT, weight=-1),
     glm_case("GlmPass, logit, weighted", glm.BINOMIAL_LOGIT, weight=W),
+    meat_case("Meat", weight=-1),
+    meat_case("Meat, HC3, weighted", weight=W, power=2),
+    meat_case("Meat, HC2, repeated", weight=W, power=1, repeated=True),
+    cluster_case("ClusterScores, whole numbers", (K,), glm.GAUSSIAN_IDENTITY),
+    cluster_case("ClusterScores, text and whole numbers", (TEXT, K), glm.GAUSSIAN_IDENTITY),
+    cluster_case("ClusterScores, factor and truth, logit", (G, FLAG), glm.BINOMIAL_LOGIT),
     UpdaterCase(
         name="Levels",
         make=lambda: Levels(("text", "g")),
