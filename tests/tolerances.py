@@ -24,6 +24,10 @@ CONDITION_NUMBER = 1e-7
 # left with 2e-12 at worst. R's lm loses 3e-9 of a coefficient there.
 AGAINST_FRACTIONS = 1e-11
 
+# AIC of a search, absolute: values of some millions, which R forms from a residual sum of squares by QR in doubles. A
+# relative error of 1e-14 of that sum, times 327,346 rows, is 3e-9.
+SELECTION_AIC = 1e-8
+
 # What printed p values are floored at; below it nothing is compared.
 SMALLEST_P = 2.220446049250313e-16
 
