@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -88,8 +89,10 @@ def rx_lin_mod(
         ``"Revo"`` (``X=level``) or ``"R"`` (``Xlevel``); default ``RxOptions coefLabelStyle``.
     variable_selection : RxStepControl or dict, optional
         Select terms, from the cross-products of one pass over everything in scope; see :class:`RxStepControl`.
-    blocks_per_read, verbose
-        Accepted for compatibility; they change nothing.
+    verbose : int, default 0
+        1 prints the search of a `variable_selection`: every step and the changes in question there.
+    blocks_per_read
+        Accepted for compatibility; it changes nothing.
 
     Returns
     -------
@@ -147,4 +150,7 @@ def rx_lin_mod(
         report_progress=report_progress,
         params={"pweights": pweights, "fweights": fweights, "cube": cube, "drop_first": drop_first},
     )
-    return fit_linear(request)
+    model = fit_linear(request)
+    if verbose and isinstance(model, LinearResults) and model.steps is not None:
+        sys.stdout.write(model.steps.trace() + "\n")
+    return model
