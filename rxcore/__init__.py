@@ -20,6 +20,8 @@ _HOMES = {
     "rxcore.api.rx_summary": ("rx_summary",),
     "rxcore.api.rx_lin_mod": ("rx_lin_mod",),
     "rxcore.api.rx_logit": ("rx_logit",),
+    "rxcore.api.rx_cov_cor": ("rx_cov_cor", "rx_cov", "rx_cor", "rx_sscp"),
+    "rxcore.api.rx_cov_coef": ("rx_cov_coef", "rx_cor_coef", "rx_cov_data", "rx_cor_data"),
     "rxcore.api.rx_predict": ("rx_predict", "rx_predict_default"),
     "rxcore.api.data_sources": (
         "RxDataSource", "RxXdfData", "RxTextData", "RxParquetData", "RxOrcData", "RxFileSystem", "RxNativeFileSystem",
@@ -29,6 +31,7 @@ _HOMES = {
         "rx_get_compute_context", "rx_set_compute_context", "rx_set_temp_compute_context",
     ),
     "rxcore.options": ("RxOptions",),
+    "rxcore.results.cov_cor": ("CovCorResults",),
     "rxcore.results.linear": ("LinearResults",),
     "rxcore.results.linear_multiple": ("MultipleLinearResults",),
     "rxcore.step_control": ("RxStepControl",),
@@ -44,6 +47,7 @@ _ALIASES = {
 }
 
 __all__ = [
+    "CovCorResults",
     "LinearResults",
     "LogisticResults",
     "MultipleLinearResults",
@@ -63,6 +67,13 @@ __all__ = [
     "RxTextData",
     "RxXdfData",
     "SummaryResults",
+    "rx_cor",
+    "rx_cor_coef",
+    "rx_cor_data",
+    "rx_cov",
+    "rx_cov_coef",
+    "rx_cov_cor",
+    "rx_cov_data",
     "rx_get_compute_context",
     "rx_get_info",
     "rx_get_var_info",
@@ -76,6 +87,7 @@ __all__ = [
     "rx_set_compute_context",
     "rx_set_temp_compute_context",
     "rx_set_var_info",
+    "rx_sscp",
     "rx_summary",
 ]
 
@@ -103,6 +115,8 @@ if TYPE_CHECKING:
         RxTextData,
         RxXdfData,
     )
+    from rxcore.api.rx_cov_coef import rx_cor_coef, rx_cor_data, rx_cov_coef, rx_cov_data
+    from rxcore.api.rx_cov_cor import rx_cor, rx_cov, rx_cov_cor, rx_sscp
     from rxcore.api.rx_get_info import rx_get_info
     from rxcore.api.rx_get_var_info import rx_get_var_info
     from rxcore.api.rx_get_var_names import rx_get_var_names
@@ -122,6 +136,7 @@ if TYPE_CHECKING:
         rx_set_temp_compute_context,
     )
     from rxcore.options import RxOptions
+    from rxcore.results.cov_cor import CovCorResults
     from rxcore.results.linear import LinearResults
     from rxcore.results.linear import LinearResults as RxLinModResults
     from rxcore.results.linear_multiple import MultipleLinearResults

@@ -74,6 +74,7 @@ class RxStepControl:
     Examples
     --------
     >>> import pandas as pd
+    >>> from rxcore import rx_lin_mod
     >>> frame = pd.DataFrame({"y": [1.0, 2.1, 2.9, 4.2, 5.0], "x": [1.0, 2.0, 3.0, 4.0, 5.0], "z": [1.0, 0, 1, 1, 0]})
     >>> control = RxStepControl(scope="~ x + z")
     >>> rx_lin_mod("y ~ 1", frame, variable_selection=control, report_progress=0).formula

@@ -27,6 +27,13 @@ AGAINST_FRACTIONS = 1e-11
 # Promised of robust and clustered standard errors, beside R's sandwich, which takes them from the same definitions by
 # another route (rows of dense matrices, QR).
 ROBUST_AGAINST_SANDWICH = 1e-8
+# AIC of a search, absolute: values of some millions, which R forms from a residual sum of squares by QR in doubles. A
+# relative error of 1e-14 of that sum, times 327,346 rows, is 3e-9.
+SELECTION_AIC = 1e-8
+
+# Covariances of columns near 1e6 with deviations of 1 to 5e5, against NumPy's dense two-pass ones, in units of the
+# deviations: both sides round sums of 270 products, and NumPy's columns of 1e6 have lost six digits before.
+ROUNDING_OF_PRODUCTS = 1e-9
 
 # What printed p values are floored at; below it nothing is compared.
 SMALLEST_P = 2.220446049250313e-16

@@ -22,6 +22,9 @@ from rxcore.step_control import RxStepControl
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.variables import Floats
 
+# A model that leaves less than this share of the response's square sum unexplained leaves nothing but rounding.
+PERFECT = 1e-24
+
 
 class LinearModels:
     """Linear models of the terms in scope, swept from one to the next."""
@@ -75,11 +78,13 @@ def select_linear(
     n = float(found.matrix[0, 0]) if request.fweights is not None else float(found.counts[kernels.N_VALID])
     yardstick = Yardstick(n, control.scale, control.k, True, False, control.test or "F")
     nothing = Subset.empty(high, low, basis_of(own.design), magnitudes)
-    steps = search(scope.lattice, control, LinearModels(design, nothing), yardstick)
-    if control.step_criterion == "AIC" and not np.isfinite(steps[-1].aic):
+    models = LinearModels(design, nothing)
+    unexplained = models.move(frozenset()).deviance
+    steps = search(scope.lattice, control, models, yardstick)
+    if steps[-1].worth.deviance <= PERFECT * unexplained:
         raise DesignError(
-            f"{request.caller}: {scope.formula(steps[-1].terms)!r} fits the data without error, where AIC compares "
-            "nothing; take the terms that define the response out of scope"
+            f"{request.caller}: {scope.formula(steps[-1].terms)!r} fits the data without error, where no "
+            "criterion can compare models; take the terms that define the response out of scope"
         )
     coefficients = None
     if control.keep_step_coefs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -96,8 +97,10 @@ def rx_lin_mod(
         "store"}`` for rows that are related within the values of a column, ``{"cluster": ["firm", "year"]}`` for two
         columns at once. A cluster column is a factor, text, number or date with any number of values; a row where it is
         missing is left out of the fit.
-    blocks_per_read, verbose
-        Accepted for compatibility; they change nothing.
+    verbose : int, default 0
+        1 prints the search of a `variable_selection`: every step and the changes in question there.
+    blocks_per_read
+        Accepted for compatibility; it changes nothing.
 
     Returns
     -------
@@ -173,4 +176,7 @@ def rx_lin_mod(
         report_progress=report_progress,
         params={"pweights": pweights, "fweights": fweights, "cube": cube, "drop_first": drop_first},
     )
-    return fit_linear(request)
+    model = fit_linear(request)
+    if verbose and isinstance(model, LinearResults) and model.steps is not None:
+        sys.stdout.write(model.steps.trace() + "\n")
+    return model

@@ -32,6 +32,7 @@ class MultipleLinearResults:
     Examples
     --------
     >>> import pandas as pd
+    >>> from rxcore import rx_lin_mod
     >>> frame = pd.DataFrame({"a": [1.0, 2.0, 4.0], "b": [3.0, 2.0, 1.0], "x": [1.0, 2.0, 3.0]})
     >>> model = rx_lin_mod("cbind(a, b) ~ x", frame, report_progress=0)
     >>> model.coefficients.round(3).loc["x"].to_dict()
