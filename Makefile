@@ -36,6 +36,10 @@ quick: $(VENV)/.for-developers ## the tests that take no longer than a minute to
 parity: $(VENV)/.for-developers ## only the comparisons with R, statsmodels and published numbers
 	$(BIN)/python -m pytest tests/parity $(ARGS)
 
+.PHONY: parity-table
+parity-table: $(VENV)/.for-developers ## run the published examples and write docs/parity-published.md from them
+	$(BIN)/python tests/parity/make_table.py
+
 .PHONY: lint
 lint: $(VENV)/.for-developers ## style and formatting (ruff)
 	$(BIN)/ruff check .

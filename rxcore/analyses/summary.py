@@ -67,10 +67,8 @@ def summarize(request: SummaryRequest) -> SummaryResults:
         if levels or ranges:
             runner.make_rereadable([*formula.columns, *(name for name in weights if name is not None)])
         discovered = runner.discover(levels, ranges)
-        # ``y ~ x`` is summarized as ``~ y:x`` was meant by nobody: the response is one more term, as RevoScaleR has it.
         resolved = resolve(formula, runner.source.schema, discovered, "rx_summary", weight=request.weight)
-        terms = [DesignTerm(resolved.variables.variables[v].label, (v,), ()) for v in resolved.responses]
-        terms += resolved.terms
+        terms = _terms(resolved)
         if not terms:
             raise DesignError(f"rx_summary: {request.formula!r} names no column to summarize")
         items = tuple(MomentsItem(term.numbers, term.factors) for term in terms)
@@ -78,6 +76,21 @@ def summarize(request: SummaryRequest) -> SummaryResults:
         found = runner.run(updater)
         _check(request, found)
         return _result(request, runner.source.label, resolved, terms, found)
+
+
+def _terms(resolved: Resolved) -> list[DesignTerm]:
+    """``y ~ x`` asks for what ``~ y:x`` does, as RevoScaleR has it, and ``y ~ 1`` for y alone."""
+    if not resolved.responses:
+        return list(resolved.terms)
+    terms = []
+    for response in resolved.responses:
+        label = resolved.variables.variables[response].label
+        alone = DesignTerm(label, (response,), ())
+        terms += [
+            DesignTerm(f"{label}:{term.text}", (response, *term.numbers), term.factors, (response, *term.places))
+            for term in resolved.terms
+        ] or [alone]
+    return terms
 
 
 def _check(request: SummaryRequest, found: MomentsResult) -> None:

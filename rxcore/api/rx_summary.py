@@ -44,7 +44,7 @@ def rx_summary(
     formula : str
         ``"~ ArrDelay + DayOfWeek + ArrDelay:DayOfWeek"``: a number gives a row of statistics, a factor (or text) its
         counts, number:factor statistics by category, factor:factor a table of counts. ``"~ ."`` is every column that is
-        not text. The tilde may be left out.
+        not text. The tilde may be left out. ``"y ~ x"`` says what ``"~ y:x"`` does.
     data : source, path, data frame or Arrow object
     summary_stats : list of str, optional
         Of Mean, StdDev, Min, Max, ValidObs, MissingObs, Sum; default all but Sum.

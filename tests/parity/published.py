@@ -129,11 +129,34 @@ DEFAULT_MODEL = {
     "n": (9982, 0),
 }
 
-# M4: r/how-to-revoscaler-logistic-regression.md 287-393: threshold, sensitivity, specificity
+# M4: r/how-to-revoscaler-logistic-regression.md 287-393: threshold, sensitivity, specificity (those of 0 are forced)
 DEFAULT_ROC = [
-    ("0.01", "0.825902335", "0.9197118"), ("0.02", "0.647558386", "0.9567965"), ("0.05", "0.437367304", "0.9845472"),
-    ("0.10", "0.261146497", "0.9940520"), ("0.20", "0.144373673", "0.9980307"), ("0.50", "0.040339703", "0.9998493"),
-    ("0.78", "0.010615711", "1.0000000"), ("0.89", "0.004246285", "1.0000000"),
+    ("0.01", "0.825902335", "0.9197118"), ("0.02", "0.647558386", "0.9567965"), ("0.03", "0.569002123", "0.9721488"),
+    ("0.04", "0.481953291", "0.9797647"), ("0.05", "0.437367304", "0.9845472"), ("0.06", "0.386411890", "0.9877825"),
+    ("0.07", "0.335456476", "0.9900130"), ("0.08", "0.305732484", "0.9916406"), ("0.09", "0.288747346", "0.9930272"),
+    ("0.10", "0.261146497", "0.9940520"), ("0.11", "0.237791932", "0.9947252"), ("0.12", "0.225053079", "0.9953682"),
+    ("0.13", "0.208067941", "0.9959107"), ("0.14", "0.197452229", "0.9963528"), ("0.15", "0.182590234", "0.9967648"),
+    ("0.16", "0.171974522", "0.9971064"), ("0.17", "0.161358811", "0.9973877"), ("0.18", "0.152866242", "0.9975886"),
+    ("0.19", "0.150743100", "0.9978298"), ("0.20", "0.144373673", "0.9980307"), ("0.21", "0.138004246", "0.9982518"),
+    ("0.22", "0.131634820", "0.9984527"), ("0.23", "0.131634820", "0.9986034"), ("0.24", "0.129511677", "0.9987340"),
+    ("0.25", "0.123142251", "0.9987843"), ("0.26", "0.116772824", "0.9988546"), ("0.27", "0.116772824", "0.9989149"),
+    ("0.28", "0.114649682", "0.9989752"), ("0.29", "0.108280255", "0.9990355"), ("0.30", "0.101910828", "0.9991158"),
+    ("0.31", "0.099787686", "0.9991661"), ("0.32", "0.091295117", "0.9992264"), ("0.33", "0.087048832", "0.9992866"),
+    ("0.34", "0.082802548", "0.9993469"), ("0.35", "0.080679406", "0.9994072"), ("0.36", "0.074309979", "0.9994474"),
+    ("0.37", "0.072186837", "0.9994675"), ("0.38", "0.070063694", "0.9995077"), ("0.39", "0.067940552", "0.9995780"),
+    ("0.40", "0.063694268", "0.9995881"), ("0.41", "0.063694268", "0.9996182"), ("0.42", "0.063694268", "0.9996684"),
+    ("0.43", "0.055201699", "0.9996986"), ("0.44", "0.050955414", "0.9997287"), ("0.45", "0.048832272", "0.9997790"),
+    ("0.46", "0.046709130", "0.9997790"), ("0.47", "0.042462845", "0.9997991"), ("0.48", "0.040339703", "0.9998091"),
+    ("0.49", "0.040339703", "0.9998292"), ("0.50", "0.040339703", "0.9998493"), ("0.51", "0.040339703", "0.9998794"),
+    ("0.52", "0.033970276", "0.9998895"), ("0.53", "0.031847134", "0.9999096"), ("0.54", "0.031847134", "0.9999196"),
+    ("0.55", "0.031847134", "0.9999297"), ("0.58", "0.029723992", "0.9999397"), ("0.59", "0.027600849", "0.9999498"),
+    ("0.60", "0.023354565", "0.9999598"), ("0.61", "0.016985138", "0.9999598"), ("0.63", "0.014861996", "0.9999598"),
+    ("0.65", "0.014861996", "0.9999799"), ("0.70", "0.014861996", "0.9999900"), ("0.72", "0.012738854", "0.9999900"),
+    ("0.74", "0.010615711", "0.9999900"), ("0.78", "0.010615711", "1.0000000"), ("0.80", "0.008492569", "1.0000000"),
+    ("0.83", "0.006369427", "1.0000000"), ("0.89", "0.004246285", "1.0000000"), ("0.91", "0.000000000", "1.0000000"),
+]  # fmt: skip
+SMALL_ROC = [
+    ("0.01", "0.108280255", "0.9612776"), ("0.02", "0.000000000", "0.9994474"), ("0.03", "0.000000000", "1.0000000"),
 ]  # fmt: skip
 
 # M5: python-reference/revoscalepy/rx-predict.md 95-124
@@ -168,3 +191,353 @@ FAT_GAIN_ERRORS = split(
     "0.3613863 0.3381111 0.3209344 0.2323853 0.2288433 0.2254018 0.1941840 0.1863180 0.1915656 0.2151569 0.2202366 "
     "0.2418892 0.2598922 0.2646223 0.2865818 0.3279390"
 )
+
+
+# -- tables as they were printed ---------------------------------------------------------------------------------------
+# Compared line by line, but for the width of the space between the words.
+
+# A2
+CUBE_LINES = """
+DayOfWeek=Monday 12.0256 0.1317 91.32 2.22e-16 *** | 95298
+DayOfWeek=Tuesday 11.2938 0.1494 75.58 2.22e-16 *** | 74011
+DayOfWeek=Wednesday 10.1565 0.1467 69.23 2.22e-16 *** | 76786
+DayOfWeek=Thursday 8.6580 0.1445 59.92 2.22e-16 *** | 79145
+DayOfWeek=Friday 14.8043 0.1436 103.10 2.22e-16 *** | 80142
+DayOfWeek=Saturday 11.8753 0.1404 84.59 2.22e-16 *** | 83851
+DayOfWeek=Sunday 10.3318 0.1330 77.67 2.22e-16 *** | 93395
+Residual standard error: 40.65 on 582621 degrees of freedom
+Multiple R-squared: 0.001869 (as if intercept included)
+Adjusted R-squared: 0.001858
+F-statistic: 181.8 on 6 and 582621 DF, p-value: < 2.2e-16
+Condition number: 1
+"""
+
+# A1
+DAY_LINES = """
+Dependent variable(s): ArrDelay
+Total independent variables: 8 (Including number dropped: 1)
+Number of valid observations: 582628
+Number of missing observations: 17372
+(Intercept) 10.3318058
+DayOfWeek=Monday 1.6937981
+DayOfWeek=Tuesday 0.9620019
+DayOfWeek=Wednesday -0.1752668
+DayOfWeek=Thursday -1.6737983
+DayOfWeek=Friday 4.4725290
+DayOfWeek=Saturday 1.5435207
+DayOfWeek=Sunday Dropped
+"""
+
+# A3, A13
+DAY_SUMMARY_LINES = """
+Coefficients: (1 not defined because of singularities)
+Estimate Std. Error t value Pr(>|t|)
+(Intercept) 10.3318 0.1330 77.673 2.22e-16 ***
+DayOfWeek=Monday 1.6938 0.1872 9.049 2.22e-16 ***
+DayOfWeek=Tuesday 0.9620 0.2001 4.809 1.52e-06 ***
+DayOfWeek=Wednesday -0.1753 0.1980 -0.885 0.376
+DayOfWeek=Thursday -1.6738 0.1964 -8.522 2.22e-16 ***
+DayOfWeek=Friday 4.4725 0.1957 22.850 2.22e-16 ***
+DayOfWeek=Sunday Dropped Dropped Dropped Dropped
+Signif. codes: 0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
+Residual standard error: 40.65 on 582621 degrees of freedom
+Multiple R-squared: 0.001869
+Adjusted R-squared: 0.001858
+F-statistic: 181.8 on 6 and 582621 DF, p-value: < 2.2e-16
+Condition number: 10.5595
+"""
+
+# A14, A15
+HOUR_SUMMARY_LINES = """
+(Intercept) -3.19458 0.20413 -15.650 2.22e-16 ***
+CRSDepTime 0.97862 0.01126 86.948 2.22e-16 ***
+DayOfWeek=Monday 2.08100 0.18602 11.187 2.22e-16 ***
+DayOfWeek=Tuesday 1.34015 0.19881 6.741 1.58e-11 ***
+DayOfWeek=Wednesday 0.15155 0.19679 0.770 0.441
+DayOfWeek=Thursday -1.32301 0.19518 -6.778 1.22e-11 ***
+DayOfWeek=Friday 4.80042 0.19452 24.679 2.22e-16 ***
+DayOfWeek=Saturday 2.18965 0.19229 11.387 2.22e-16 ***
+DayOfWeek=Sunday Dropped Dropped Dropped Dropped
+Residual standard error: 40.39 on 582620 degrees of freedom
+Multiple R-squared: 0.01465
+Adjusted R-squared: 0.01464
+F-statistic: 1238 on 7 and 582620 DF, p-value: < 2.2e-16
+Condition number: 10.6542
+"""
+
+# A7
+LATE_LINES = """
+-2*LogLikelihood: 649607.8613 (Residual deviance on 582625 degrees of freedom)
+(Intercept) -2.0990076 0.0104460 -200.94 2.22e-16 ***
+DepHour 0.0790215 0.0007671 103.01 2.22e-16 ***
+Night -0.3027030 0.0109914 -27.54 2.22e-16 ***
+Condition number of final variance-covariance matrix: 3.0178
+"""
+
+# A8
+VERY_LATE_LINES = """
+Total independent variables: 8 (Including number dropped: 1)
+-2*LogLikelihood: 251244.7201 (Residual deviance on 599993 degrees of freedom)
+(Intercept) -3.29095 0.01745 -188.64 2.22e-16 ***
+DayOfWeek=Monday 0.40086 0.02256 17.77 2.22e-16 ***
+DayOfWeek=Tuesday 0.84018 0.02192 38.33 2.22e-16 ***
+DayOfWeek=Wednesday 0.36982 0.02378 15.55 2.22e-16 ***
+DayOfWeek=Thursday 0.29396 0.02400 12.25 2.22e-16 ***
+DayOfWeek=Friday 0.54427 0.02274 23.93 2.22e-16 ***
+DayOfWeek=Saturday 0.48319 0.02282 21.18 2.22e-16 ***
+DayOfWeek=Sunday Dropped Dropped Dropped Dropped
+Condition number of final variance-covariance matrix: 16.7804
+"""
+
+# A9
+VERY_LATE_CELL_LINES = """
+Total independent variables: 7
+DayOfWeek=Monday -2.89008 0.01431 -202.0 2.22e-16 ***
+DayOfWeek=Tuesday -2.45077 0.01327 -184.7 2.22e-16 ***
+DayOfWeek=Wednesday -2.92113 0.01617 -180.7 2.22e-16 ***
+DayOfWeek=Thursday -2.99699 0.01648 -181.9 2.22e-16 ***
+DayOfWeek=Friday -2.74668 0.01459 -188.3 2.22e-16 ***
+DayOfWeek=Saturday -2.80776 0.01471 -190.9 2.22e-16 ***
+DayOfWeek=Sunday -3.29095 0.01745 -188.6 2.22e-16 ***
+Condition number of final variance-covariance matrix: 1
+"""
+
+# M3
+DEFAULT_LINES = """
+-2*LogLikelihood: 100.6036 (Residual deviance on 9979 degrees of freedom)
+Condition number of final variance-covariance matrix: 1.4455
+"""
+
+# C6
+CLAIMS_LINES = """
+Dependent variable(s): cost
+Total independent variables: 13 (Including number dropped: 2)
+Number of valid observations: 123
+Number of missing observations: 5
+(Intercept) 117.38544
+age=17-20 88.15174
+age=21-24 34.15903
+age=25-29 54.68750
+age=30-34 2.93750
+age=35-39 -20.77430
+age=40-49 1.68750
+age=50-59 63.12500
+age=60+ Dropped
+car_age=0-3 159.30531
+"""
+
+# K1
+KYPHOSIS_LINES = """
+Dependent variable(s): Kyphosis
+Total independent variables: 4
+Number of valid observations: 81
+Number of missing observations: 0
+(Intercept) -2.03693354
+Age 0.01093048
+Start -0.20651005
+Number 0.41060119
+"""
+
+# R6
+EYE_COLOUR_LINES = """
+Frequency weights: reps
+Dependent variable(s): height
+Total independent variables: 5 (Including number dropped: 1)
+Number of missing observations: 0
+(Intercept) 47.33333333
+eyecolor=Blue -0.01075269
+eyecolor=Brown -0.08333333
+eyecolor=Green 0.40579710
+eyecolor=Hazel Dropped
+"""
+
+# R7
+CARS_LINES = """
+Dependent variable(s): dist
+Total independent variables: 2
+Number of valid observations: 50
+Number of missing observations: 0
+(Intercept) -17.579095
+speed 3.932409
+"""
+
+# R8
+CELLS_LINES = """
+Cube Linear Regression Results for: y ~ xfac1
+Total independent variables: 3
+Number of valid observations: 12
+xfac1=One1 3.109302
+xfac1=Two1 5.142086
+xfac1=Three1 8.250260
+"""
+CELLS_AND_FACTOR_LINES = """
+Cube Linear Regression Results for: y ~ xfac1 + xfac2
+Total independent variables: 6 (Including number dropped: 1)
+xfac1=One1 7.725231
+xfac1=Two1 8.833730
+xfac1=Three1 8.942099
+xfac2=One2 -4.615929
+xfac2=Two2 -2.767359
+xfac2=Three2 Dropped
+"""
+
+# R10
+STEP_COEFFICIENTS = [
+    ("(Intercept)", split("2.2491402 0.9962913 1.1477685 0.7228228")),
+    ("Sepal.Width", split("0.5955247 0.4322172 0.4958889 0.5050955")),
+    ("Petal.Length", split("0.4719200 0.7756295 0.8292439 0.8702840")),
+    ("Petal.Width", split("0.0000000 0.0000000 -0.3151552 -0.2313888")),
+    ("Species1", split("0.0000000 1.3940979 1.0234978 1.2715542")),
+    ("Species2", split("0.0000000 0.4382856 0.2999359 1.0781752")),
+    ("Species3", split("0.0000000 NA NA NA")),
+    ("Petal.Width:Species1", split("0.0000000 0.0000000 0.0000000 0.2630978")),
+    ("Petal.Width:Species2", split("0.0000000 0.0000000 0.0000000 -0.5012827")),
+    ("Petal.Width:Species3", split("0.0000000 0.0000000 0.0000000 NA")),
+]
+
+# R11
+PETROL_LINES = """
+Total independent variables: 11
+Number of valid observations: 32
+No=A 32.5493917
+No=B 24.2746407
+No=C 27.7820456
+No=D 21.1541642
+No=E 21.5191269
+No=F 20.4355218
+No=G 15.0359067
+No=H 13.0630467
+No=I 9.8053871
+No=J 4.4360767
+EP 0.1587296
+"""
+
+# R12
+REGION_LINES = """
+region=Urban, sex=Female 2501.83 33.18 75.41 2.22e-16 *** | 5
+region=Rural, sex=Male 1480.44 33.18 44.62 2.22e-16 *** | 5
+region=Urban, sex=Male 3944.51 33.18 118.90 2.22e-16 *** | 5
+"""
+CROSSED_LINES = """
+Cube Linear Regression Results for: income ~ region*sex
+Total independent variables: 8 (Including number dropped: 4)
+region=Rural 1480.4378
+region=Urban 3944.5127
+sex=Female -1442.6824
+sex=Male Dropped
+region=Rural, sex=Female 932.9968
+region=Urban, sex=Female Dropped
+region=Rural, sex=Male Dropped
+region=Urban, sex=Male Dropped
+"""
+
+# R15, blank where the print is (below 0.1)
+LOADINGS = [
+    ["0.504", "-0.302", "0.577", "0.567"],
+    ["-0.455", "-0.889", "", ""],
+    ["0.709", "-0.331", "-0.219", "-0.583"],
+    ["0.191", "", "-0.786", "0.580"],
+]
+
+# R16
+RIDGE = [
+    (0.0, "1.827112 4.35917238 -2.58387778"),
+    (0.02, "1.827674 0.89179239 0.87233344"),
+    (0.2, "1.833899 0.81020130 0.80959911"),
+    (2.0, "1.865339 0.44512940 0.44575060"),
+    (20.0, "1.896779 0.08092296 0.08105322"),
+]
+
+# R20
+ATTITUDE_LINES = """
+(Intercept) 14.37632 6.61999 2.172 0.0385 *
+complaints 0.75461 0.09753 7.737 1.99e-08 ***
+Residual standard error: 6.993 on 28 degrees of freedom
+Multiple R-squared: 0.6813
+Adjusted R-squared: 0.6699
+"""
+
+# R24
+MISSING_SUMMARY = {
+    "x": "0.07431126 0.9350711 -1.94160646 1.9933814 80 20",
+    "y": "0.54622241 0.3003457 0.04997869 0.9930338 80 20",
+}
+
+# P1: akzaidi/MRS-for-trainers, output/intro-to-mrs.html. Means were printed to 15 digits.
+FLIGHTS_SUMMARY = {
+    "year": "2013 0.000000e+00 2013 2013 336776 0",
+    "month": "6.54850998883537 3.414457e+00 1 12 336776 0",
+    "day": "15.7107869919471 8.768607e+00 1 31 336776 0",
+    "dep_time": "1349.10994730931 4.882818e+02 1 2400 328521 8255",
+    "sched_dep_time": "1344.25484001236 4.673358e+02 106 2359 336776 0",
+    "dep_delay": "12.6390702573048 4.021006e+01 -43 1301 328521 8255",
+    "arr_time": "1502.05499858258 5.332641e+02 1 2400 328063 8713",
+    "sched_arr_time": "1536.38022008693 4.974571e+02 1 2359 336776 0",
+    "arr_delay": "6.89537675731489 4.463329e+01 -86 1272 327346 9430",
+    "flight": "1971.92361985413 1.632472e+03 1 8500 336776 0",
+    "air_time": "150.68646019808 9.368830e+01 20 695 327346 9430",
+    "distance": "1039.9126036297 7.332330e+02 17 4983 336776 0",
+    "hour": "13.1802474048032 4.661316e+00 1 23 336776 0",
+    "minute": "26.2300995320331 1.930085e+01 0 59 336776 0",
+}
+
+# P2: the same
+BY_ORIGIN = {
+    "EWR": "9.107055 45.52918 -86 1109 117127",
+    "LGA": "5.783488 43.86227 -68 915 101140",
+    "JFK": "5.551481 44.27745 -79 1272 109079",
+}
+
+# P3: RevolutionAnalytics/dplyrXdf, inst/doc/dplyrXdf_intro.html
+BY_CARRIER = {
+    "OO": "72.16667 2750.294",
+    "F9": "24.81886 873367.110",
+    "EV": "21.80613 23400472.426",
+    "YV": "20.78378 128401.219",
+    "FL": "15.61127 1979744.767",
+    "9E": "13.85877 7160918.303",
+}
+
+# P3b: the same, in a later version
+CARRIER_LINES = """
+Dependent variable(s): mean_delay
+Total independent variables: 18 (Including number dropped: 2)
+Number of valid observations: 16
+Number of missing observations: 0
+(Intercept) 7.329135e+01
+sum_dist -4.089336e-04
+carrier=UA 2.848410e+04
+carrier=AA 1.440611e+04
+carrier=B6 1.883800e+04
+carrier=DL 1.918825e+04
+carrier=EV 9.517754e+03
+carrier=MQ 4.870775e+03
+carrier=US 3.566139e+03
+carrier=WN 3.748552e+03
+carrier=VX 3.767950e+03
+carrier=FL 7.519040e+02
+carrier=AS 5.014858e+02
+carrier=9E 2.868907e+03
+carrier=F9 3.086766e+02
+carrier=HA 5.217585e+02
+carrier=YV Dropped
+carrier=OO Dropped
+"""
+
+# P3c: the same repository, inst/doc/dplyrXdf_user.html, in two versions
+BY_CARRIER_MODELS = {
+    "9E": """
+Number of valid observations: 17294
+Number of missing observations: 1166
+(Intercept) -3.4373316
+dep_delay 1.0284862
+hour -0.4247951
+""",
+    "UA": """
+Number of valid observations: 57782
+Number of missing observations: 883
+(Intercept) -8.98982876
+dep_delay 1.02019301
+hour 0.02243255
+""",
+}
