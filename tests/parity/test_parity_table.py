@@ -1,4 +1,4 @@
-"""The table of published results in docs: how it is made, and that it is there for every output that the tests cover."""
+"""The table of published results in docs: how it is made, and that it has every output that the tests cover."""
 
 from __future__ import annotations
 
