@@ -20,6 +20,7 @@ _HOMES = {
     "rxcore.api.rx_summary": ("rx_summary",),
     "rxcore.api.rx_lin_mod": ("rx_lin_mod",),
     "rxcore.api.rx_logit": ("rx_logit",),
+    "rxcore.api.rx_glm": ("rx_glm",),
     "rxcore.api.rx_predict": ("rx_predict", "rx_predict_default"),
     "rxcore.api.data_sources": (
         "RxDataSource", "RxXdfData", "RxTextData", "RxParquetData", "RxOrcData", "RxFileSystem", "RxNativeFileSystem",
@@ -31,22 +32,26 @@ _HOMES = {
     "rxcore.options": ("RxOptions",),
     "rxcore.results.linear": ("LinearResults",),
     "rxcore.results.logistic": ("LogisticResults",),
+    "rxcore.results.glm": ("GlmResults",),
     "rxcore.results.summary": ("SummaryResults",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 # revoscalepy's names of the result classes.
 _ALIASES = {
+    "RxGlmResults": "GlmResults",
     "RxLinModResults": "LinearResults",
     "RxLogitResults": "LogisticResults",
     "RxSummaryResults": "SummaryResults",
 }
 
 __all__ = [
+    "GlmResults",
     "LinearResults",
     "LogisticResults",
     "RxComputeContext",
     "RxDataSource",
     "RxFileSystem",
+    "RxGlmResults",
     "RxLinModResults",
     "RxLocalParallel",
     "RxLocalSeq",
@@ -63,6 +68,7 @@ __all__ = [
     "rx_get_info",
     "rx_get_var_info",
     "rx_get_var_names",
+    "rx_glm",
     "rx_import",
     "rx_lin_mod",
     "rx_logit",
@@ -102,6 +108,7 @@ if TYPE_CHECKING:
     from rxcore.api.rx_get_info import rx_get_info
     from rxcore.api.rx_get_var_info import rx_get_var_info
     from rxcore.api.rx_get_var_names import rx_get_var_names
+    from rxcore.api.rx_glm import rx_glm
     from rxcore.api.rx_import import rx_import
     from rxcore.api.rx_lin_mod import rx_lin_mod
     from rxcore.api.rx_logit import rx_logit
@@ -118,6 +125,8 @@ if TYPE_CHECKING:
         rx_set_temp_compute_context,
     )
     from rxcore.options import RxOptions
+    from rxcore.results.glm import GlmResults
+    from rxcore.results.glm import GlmResults as RxGlmResults
     from rxcore.results.linear import LinearResults
     from rxcore.results.linear import LinearResults as RxLinModResults
     from rxcore.results.logistic import LogisticResults

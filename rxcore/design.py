@@ -130,7 +130,7 @@ class Design:
     Attributes
     ----------
     variables : VariableSet
-        Those of the terms, then response and weights where the model has them.
+        Those of the terms, then offset, response and weights where the model has them.
     terms : tuple of DesignTerm
     intercept : bool
     layout : Layout
@@ -141,7 +141,7 @@ class Design:
         Their columns in the shifted basis.
     order : array of int
         Coefficients in the order in which they are kept: a coefficient that depends on those before it is dropped.
-    response, weight : int
+    response, weight, offset : int
         Their variables, -1 when there is none.
     response_variable : Variable or None
         Kept for residuals when the design is reduced to its terms.
@@ -162,6 +162,7 @@ class Design:
     drop_first: bool = False
     label_style: str = "Revo"
     response_variable: Variable | None = None
+    offset: int = -1
 
     @property
     def n_coefficients(self) -> int:
@@ -183,11 +184,13 @@ class Design:
         return beta
 
     def without_response(self) -> Design:
-        """For prediction: variables of the terms only."""
-        used = {v for term in self.terms for v in (*term.numbers, *term.factors)}
+        """For prediction: variables of the terms, and the offset."""
+        used = {self.offset, *(v for term in self.terms for v in (*term.numbers, *term.factors))}
         n_kept = max(used, default=-1) + 1
         kept = VariableSet(self.variables.variables[:n_kept], self.variables.fields)
-        observed = self.variables.variables[self.response] if self.response >= 0 else self.response_variable
+        observed = self.response_variable
+        if observed is None and self.response >= 0:
+            observed = self.variables.variables[self.response]
         return replace(self, variables=kept, response=-1, weight=-1, response_variable=observed)
 
 
@@ -198,10 +201,11 @@ def make_design(
     intercept: bool,
     response: int = -1,
     weight: int = -1,
+    offset: int = -1,
     drop_first: bool = False,
     label_style: str = "Revo",
 ) -> Design:
-    """Lay out a model. Variables of the terms must stand before response and weights."""
+    """Lay out a model. Variables of the terms must stand first, then the offset, then response and weights."""
     numbers: list[tuple[int, ...]] = []
     cells: list[CellTerm] = []
     for term in terms:
@@ -228,7 +232,7 @@ def make_design(
         order += [begin + place for place in _keep_order(term, variables.variables, drop_first)]
     return Design(
         variables, tuple(terms), intercept, layout, tuple(names), first, second, factor,
-        _ints(order), _ints(term_of), response, weight, drop_first, label_style,
+        _ints(order), _ints(term_of), response, weight, drop_first, label_style, offset=offset,
     )  # fmt: skip
 
 

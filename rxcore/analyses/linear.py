@@ -16,6 +16,7 @@ from rxcore.analyses.modelling import (
     check_rows,
     cube_frame,
     design_for,
+    subtract_offset,
     warn_dropped_numbers,
 )
 from rxcore.design import Design
@@ -52,6 +53,7 @@ def fit_linear(request: ModelRequest) -> LinearResults:
         request.data, request.caller, compute_context=request.compute_context, report_progress=request.report_progress
     ) as runner:
         _, design = design_for(runner, request)
+        design = subtract_offset(design, runner.source.schema)
         block = runner.first_block(design.variables.columns)
         origin = float(scale_of_block(design.variables, [(design.response,)], block).origins[0])
         updater = CrossProduct(design, origin)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,14 @@ import pandas as pd
 
 from rxcore.design import Design, make_design
 from rxcore.errors import DataWarning, DesignError, OptionError
+from rxcore.expressions import parse_expression
 from rxcore.formula import Formula, parse_formula
 from rxcore.kernels import cross_product as kernels
+from rxcore.lexer import write_name
 from rxcore.runner import DataRequest, Runner, scale_of_block
-from rxcore.terms import check_columns, expand_everything, resolve, undiscovered
-from rxcore.variables import Floats, Ints, Variable
+from rxcore.terms import Resolved, check_columns, expand_everything, resolve, undiscovered
+from rxcore.variables import Floats, Ints, Variable, VariableSet
+from xdf.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,7 @@ class ModelRequest:
     drop_first: bool = False
     cov_coef: bool = False
     label_style: str = "Revo"
+    offset: str | None = None
     call: str = ""
     compute_context: Any = None
     report_progress: int | None = None
@@ -53,13 +57,23 @@ class ModelRequest:
         return self.pweights if self.pweights is not None else self.fweights
 
 
-def design_for(runner: Runner, request: ModelRequest, *, logical_response: bool = False) -> tuple[Formula, Design]:
-    """Parse and resolve the formula, find undeclared levels, and lay the model out about its first block's means."""
-    formula = parse_formula(request.formula, response_required=True)
+def design_for(
+    runner: Runner, request: ModelRequest, *, logical_response: bool = False, trials: bool = False
+) -> tuple[Formula, Design]:
+    """Parse and resolve the formula, find undeclared levels, and lay the model out about its first block's means.
+
+    Parameters
+    ----------
+    logical_response : bool
+        Allow a factor or text response of two levels, the second being the event.
+    trials : bool
+        Allow ``cbind(successes, failures)``: the response is then the share of successes, weighted by the trials.
+    """
+    formula = _with_offset(parse_formula(request.formula, response_required=True), request.offset, runner.source.schema)
     weights = (request.pweights, request.fweights)
     check_columns(formula, weights, runner.source.schema, request.caller, runner.source.label)
     formula = expand_everything(formula, runner.source.schema, weights)
-    if len(formula.responses) != 1:
+    if len(formula.responses) != 1 and not (trials and len(formula.responses) == 2):
         raise DesignError(
             f"{request.caller}: {request.formula!r} has {len(formula.responses)} responses; one is allowed"
         )
@@ -80,17 +94,63 @@ def design_for(runner: Runner, request: ModelRequest, *, logical_response: bool 
         intercept = False
     if not resolved.terms and not intercept:
         raise DesignError(f"{request.caller}: {request.formula!r} has neither terms nor an intercept")
+    if len(resolved.responses) == 2:
+        resolved = _as_shares(resolved, schema)
     design = make_design(
         resolved.variables,
         resolved.terms,
         intercept=intercept,
         response=resolved.responses[0],
         weight=resolved.weight,
+        offset=resolved.offset,
         drop_first=request.drop_first,
         label_style=request.label_style,
     )
     block = runner.first_block(design.variables.columns)
     return formula, design.with_origins(scale_of_block(design.variables, design.layout.numbers, block).origins)
+
+
+def _with_offset(formula: Formula, offset: str | None, schema: Schema) -> Formula:
+    """The formula with the offset given as an argument: a column, or an expression such as ``log(exposure)``."""
+    if offset is None:
+        return formula
+    expression = parse_expression(write_name(offset) if offset in schema else offset)
+    return replace(formula, offsets=(*formula.offsets, expression))
+
+
+def _text_of(variable: Variable) -> str:
+    """The expression that computes a variable."""
+    return variable.expression.text if variable.expression is not None else write_name(variable.columns[0])
+
+
+def _as_shares(resolved: Resolved, schema: Schema) -> Resolved:
+    """Successes and failures as the share of successes, weighted by the number of trials."""
+    variables = list(resolved.variables.variables)
+    first, second = resolved.responses
+    hits, total = _text_of(variables[first]), f"({_text_of(variables[first])}) + ({_text_of(variables[second])})"
+    label = f"cbind({variables[first].label}, {variables[second].label})"
+    weight = total if resolved.weight < 0 else f"({total}) * ({_text_of(variables[resolved.weight])})"
+    made = (
+        Variable(label, expression=parse_expression(f"({hits}) / ({total})")),
+        Variable("trials", expression=parse_expression(weight)),
+    )
+    kept = (*variables[:first], *made)
+    fields = {name: schema.field(name) for variable in kept if variable.expression for name in variable.columns}
+    return replace(
+        resolved, variables=VariableSet(kept, fields), responses=(first,), weight=first + 1
+    )  # fmt: skip
+
+
+def subtract_offset(design: Design, schema: Schema) -> Design:
+    """A linear model of the response less its offset, which prediction adds again."""
+    if design.offset < 0:
+        return design
+    variables = list(design.variables.variables)
+    observed = variables[design.response]
+    text = f"({_text_of(observed)}) - ({_text_of(variables[design.offset])})"
+    variables[design.response] = Variable(observed.label, expression=parse_expression(text))
+    fields = {**design.variables.fields, **{name: schema.field(name) for name in variables[design.response].columns}}
+    return replace(design, variables=VariableSet(tuple(variables), fields), response_variable=observed)
 
 
 def check_rows(request: ModelRequest, design: Design, counts: Ints, missing: Ints) -> None:

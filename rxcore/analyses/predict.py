@@ -191,7 +191,7 @@ class Predictor:
         with_errors = self.request.needs_errors
         variance = np.empty(block.n_rows if with_errors else 1)
         kernels.predict(
-            bound.columns, bound.variables, bound.lookup, bound.n_rows,
+            bound.columns, bound.variables, bound.lookup, bound.n_rows, self.design.offset,
             layout.number_factors, layout.number_first, layout.origins,
             layout.cell_factors, layout.cell_first, layout.cell_strides, layout.multipliers, layout.n_cells,
             self.beta, layout.basis_offsets, self.covariance, with_errors, eta, variance,

@@ -45,6 +45,7 @@ def rx_logit(
     report_progress: int | None = None,
     verbose: int = 0,
     compute_context: RxComputeContext | str | None = None,
+    offset: str | None = None,
     **kwargs: Any,
 ) -> LogisticResults:
     """Fit a logistic model on data of any size.
@@ -81,6 +82,8 @@ def rx_logit(
         0 silent to 3 all timings; default ``RxOptions reportProgress``.
     compute_context : optional
         Overrides the current one for this call.
+    offset : str, optional
+        A column or expression added to the log odds without a coefficient; also as ``offset(...)`` in the formula.
     blocks_per_read, verbose
         Accepted for compatibility; they change nothing.
     gradient_tolerance
@@ -146,6 +149,7 @@ def rx_logit(
         ),
         pweights=column_name("rx_logit", "pweights", pweights),
         fweights=column_name("rx_logit", "fweights", fweights),
+        offset=column_name("rx_logit", "offset", offset),
         drop_first=drop_first,
         cov_coef=cov_coef,
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
