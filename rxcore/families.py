@@ -91,6 +91,11 @@ class Family:
         """Whether the dispersion is 1 by definition rather than estimated."""
         return self.name in ("binomial", "poisson", "negative.binomial")
 
+    @property
+    def has_theta(self) -> bool:
+        """False for a negative binomial whose theta is to be estimated."""
+        return self.name != "negative.binomial" or self.theta is not None
+
     def link(self, mu: Any) -> Floats:
         """From means to the linear predictor."""
         mu = _floats(mu)

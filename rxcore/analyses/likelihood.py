@@ -46,10 +46,12 @@ def log_likelihood(family: Family, found: GlmPassResult, details: GlmPassResult,
     return shape * (-deviance / 2.0 - weight) - saturated + weight * (shape * math.log(shape) - math.lgamma(shape))
 
 
-def aic_of(family: Family, found: GlmPassResult, details: GlmPassResult, *, n: float, rank: int) -> float:
-    """R's AIC: the dispersion counts as a parameter where the likelihood was taken at an estimate of it."""
-    extra = 1 if family.name in ("gaussian", "Gamma", "inverse.gaussian") else 0
-    return -2.0 * log_likelihood(family, found, details, n=n) + 2.0 * (rank + extra)
+def aic_of(family: Family, likelihood: float, *, rank: int, theta_estimated: bool) -> float:
+    """R's AIC: the dispersion counts as a parameter where the likelihood was taken at an estimate of it, and so does
+    theta.
+    """
+    extra = int(family.name in ("gaussian", "Gamma", "inverse.gaussian")) + int(theta_estimated)
+    return -2.0 * likelihood + 2.0 * (rank + extra)
 
 
 def null_deviance_of_events(found: GlmPassResult, design: Design) -> float:

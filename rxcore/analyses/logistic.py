@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from scipy import special
 
-from rxcore.analyses.glm import GlmRequest, fit_request, shared_fields, warn_glm
+from rxcore.analyses.glm import fit_request, shared_fields, warn_glm
+from rxcore.analyses.glm_passes import GlmRequest
 from rxcore.analyses.modelling import ModelRequest
 from rxcore.families import binomial
 from rxcore.results.logistic import LogisticResults

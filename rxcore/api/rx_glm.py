@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from rxcore.analyses.glm import GlmRequest, fit_glm
+from rxcore.analyses.glm import fit_glm
+from rxcore.analyses.glm_passes import GlmRequest
 from rxcore.analyses.modelling import ModelRequest
 from rxcore.arguments import column_name, refuse_unbuilt, take_spellings
 from rxcore.compute_context import RxComputeContext
