@@ -32,6 +32,12 @@ SMALLEST_P = 2.220446049250313e-16
 # Half a unit of the last printed digit, and a little for decimals that have no exact binary form.
 HALF_A_UNIT = 0.500001
 
+# -- certified values ------------------------------------------------------------------------------------------------
+
+# Digits are counted by logarithm; whoever is next to the best that doubles allow wins or loses this much by the luck of
+# one last bit.
+CERTIFIED_DIGITS_OF_CHANCE = 0.1
+
 # -- iterations ------------------------------------------------------------------------------------------------------
 
 # The documented default criterion: the largest change of a coefficient over the largest coefficient is at most 1e-6,

@@ -19,15 +19,25 @@ from rxcore.analyses.modelling import (
     subtract_offset,
     warn_dropped_numbers,
 )
+from rxcore.analyses.precision import value_magnitudes, wants_precision
 from rxcore.design import Design
 from rxcore.errors import DataWarning, DesignError
 from rxcore.kernels import cross_product as kernels
 from rxcore.kernels.glm import GAUSSIAN_IDENTITY
 from rxcore.results.linear import LinearResults
 from rxcore.runner import Runner, scale_of_block
-from rxcore.solvers.normal_equations import Basis, Solution, in_model_basis, score_in_model_basis, solve
+from rxcore.solvers.normal_equations import (
+    NOISE,
+    NOISE_OF_VALUES,
+    Basis,
+    Solution,
+    in_model_basis,
+    score_in_model_basis,
+    solve,
+)
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.updaters.glm import GlmPass
+from rxcore.updaters.precise_product import PreciseProduct
 from rxcore.variables import Floats, Ints
 
 # Beyond this variance inflation rounding in the sums shows in the ninth digit of a coefficient, and one more pass over
@@ -65,8 +75,11 @@ def fit_linear(request: ModelRequest) -> LinearResults:
             design = updater.design
             found = runner.run(updater)
         solution = _solve(updater, found, request)
+        if wants_precision(updater, found, solution):
+            found = runner.run(PreciseProduct(updater), "precise pass")
+            solution = _solve(updater, found, request, value_magnitudes(updater, found, runner.source.schema))
         estimate = _Estimate(solution.coefficients, solution.residual)
-        if _inflated(design, solution):
+        if found.low is None and _inflated(design, solution):
             estimate = _refine(runner, design, solution)
         return _result(request, runner.source.label, updater, found, solution, estimate)
 
@@ -93,7 +106,10 @@ def _about_means(updater: CrossProduct, found: CrossProducts) -> CrossProduct:
     return CrossProduct(updater.design.with_origins(origins[:-1]), float(origins[-1]))
 
 
-def _solve(updater: CrossProduct, found: CrossProducts, request: ModelRequest) -> Solution:
+def _solve(
+    updater: CrossProduct, found: CrossProducts, request: ModelRequest, magnitudes: Floats | None = None
+) -> Solution:
+    """Sums in double, or in double-double with the magnitudes of the values."""
     design = updater.design
     response = len(updater.layout.numbers)
     # The response is the last number: before the cells in the basis, so the cells' places move by one.
@@ -103,10 +119,18 @@ def _solve(updater: CrossProduct, found: CrossProducts, request: ModelRequest) -
         np.append(basis.second, 0 if updater.response_origin else -1),
         np.append(basis.factor, updater.response_origin),
     )
-    high, low = in_model_basis(found.matrix, with_response)
-    magnitudes = np.sqrt(np.diag(found.matrix))
+    high, low = in_model_basis(found.matrix, with_response, found.low)
     swept_first = int((design.term_of == 0).sum()) if request.cube else None
-    return solve(high, low, design.order, basis, magnitudes, intercept=design.intercept, swept_first=swept_first)
+    return solve(
+        high,
+        low,
+        design.order,
+        basis,
+        np.sqrt(np.diag(found.matrix)) if magnitudes is None else magnitudes,
+        intercept=design.intercept,
+        swept_first=swept_first,
+        noise_share=NOISE if magnitudes is None else NOISE_OF_VALUES,
+    )
 
 
 def _after_response(places: Ints, design: Design) -> Ints:

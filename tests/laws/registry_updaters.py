@@ -20,7 +20,7 @@ from rxcore.kernels import cross_product as products
 from rxcore.kernels import families as glm_sums
 from rxcore.kernels import glm
 from rxcore.kernels import moments as moments_fields
-from rxcore.testing.comparisons import Rounding
+from rxcore.testing.comparisons import Rounding, Sample
 from rxcore.testing.examples import TableSource, example_table
 from rxcore.testing.reshape import concatenate, logical_values, valid_rows
 from rxcore.testing.updater_case import UpdaterCase
@@ -28,6 +28,7 @@ from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.updaters.glm import FamilyPass, GlmPass, GlmPassResult
 from rxcore.updaters.levels import Levels
 from rxcore.updaters.moments import Moments, MomentsItem, MomentsResult
+from rxcore.updaters.precise_product import PreciseProduct
 from rxcore.variables import Variable, VariableSet
 
 TABLE = example_table(240)
@@ -232,6 +233,35 @@ def cross_product_case(name: str, terms: Any, weight: int) -> UpdaterCase:
     )
 
 
+def naive_precise_product(updater: PreciseProduct, blocks: Sequence[Block]) -> CrossProducts:
+    found = naive_cross_product(updater.plain, blocks)
+    return replace(found, low=np.zeros_like(found.matrix))
+
+
+class JoinedHalves:
+    """Compares the two halves of each sum as the one number that they are."""
+
+    def disagreement(self, actual: Any, expected: Any, sample: Sample) -> str | None:
+        return SUMS.disagreement(self._joined(actual), self._joined(expected), sample)
+
+    def _joined(self, found: CrossProducts) -> CrossProducts:
+        assert found.low is not None
+        return replace(found, matrix=found.matrix + found.low, low=None)
+
+
+def precise_product_case(name: str, terms: Any, weight: int) -> UpdaterCase:
+    made = design(terms, weight)
+    return UpdaterCase(
+        name=name,
+        make=lambda: PreciseProduct(CrossProduct(made)),
+        blocks=example_blocks(),
+        comparison=JoinedHalves(),
+        reference=lambda blocks: naive_precise_product(PreciseProduct(CrossProduct(made)), blocks),
+        forget_missing=forget_counts,
+        offset_columns=("x",),
+    )
+
+
 def forget_counts(result: Any) -> Any:
     """A result without counts of incomplete rows."""
     counts = result.counts.copy()
@@ -345,6 +375,8 @@ UPDATERS: tuple[UpdaterCase, ...] = (
     cross_product_case("CrossProduct, cells", WITH_CELLS, weight=-1),
     cross_product_case("CrossProduct, cells, weighted", WITH_CELLS, weight=W),
     cross_product_case("CrossProduct, many numbers, weighted", MANY_NUMBERS, weight=W),
+    precise_product_case("PreciseProduct, cells, weighted", WITH_CELLS, weight=W),
+    precise_product_case("PreciseProduct, many numbers", MANY_NUMBERS, weight=-1),
     glm_case("GlmPass, gaussian", glm.GAUSSIAN_IDENTITY, weight=-1),
     glm_case("GlmPass, logit", glm.BINOMIAL_LOGIT, weight=-1),
     glm_case("GlmPass, logit, weighted", glm.BINOMIAL_LOGIT, weight=W),
