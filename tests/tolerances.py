@@ -24,6 +24,9 @@ CONDITION_NUMBER = 1e-7
 # left with 2e-12 at worst. R's lm loses 3e-9 of a coefficient there.
 AGAINST_FRACTIONS = 1e-11
 
+# Promised of predictions, their errors, limits and residuals: they are sums over coefficients good to nine digits.
+PREDICTIONS_AGAINST_R = 1e-8
+
 # What printed p values are floored at; below it nothing is compared.
 SMALLEST_P = 2.220446049250313e-16
 
