@@ -22,6 +22,7 @@ _HOMES = {
     "rxcore.api.rx_logit": ("rx_logit",),
     "rxcore.api.rx_glm": ("rx_glm",),
     "rxcore.api.rx_predict": ("rx_predict", "rx_predict_default"),
+    "rxcore.api.rx_serialize_model": ("rx_serialize_model", "rx_unserialize_model"),
     "rxcore.api.data_sources": (
         "RxDataSource", "RxXdfData", "RxTextData", "RxParquetData", "RxOrcData", "RxFileSystem", "RxNativeFileSystem",
     ),
@@ -75,10 +76,12 @@ __all__ = [
     "rx_predict",
     "rx_predict_default",
     "rx_read_xdf",
+    "rx_serialize_model",
     "rx_set_compute_context",
     "rx_set_temp_compute_context",
     "rx_set_var_info",
     "rx_summary",
+    "rx_unserialize_model",
 ]
 
 
@@ -114,6 +117,7 @@ if TYPE_CHECKING:
     from rxcore.api.rx_logit import rx_logit
     from rxcore.api.rx_predict import rx_predict, rx_predict_default
     from rxcore.api.rx_read_xdf import rx_read_xdf
+    from rxcore.api.rx_serialize_model import rx_serialize_model, rx_unserialize_model
     from rxcore.api.rx_set_var_info import rx_set_var_info
     from rxcore.api.rx_summary import rx_summary
     from rxcore.compute_context import (
