@@ -22,6 +22,7 @@ _HOMES = {
     "rxcore.api.rx_logit": ("rx_logit",),
     "rxcore.api.rx_glm": ("rx_glm",),
     "rxcore.api.rx_predict": ("rx_predict", "rx_predict_default"),
+    "rxcore.api.rx_export": ("rx_export_onnx", "rx_export_pmml"),
     "rxcore.api.rx_serialize_model": ("rx_serialize_model", "rx_unserialize_model"),
     "rxcore.api.data_sources": (
         "RxDataSource", "RxXdfData", "RxTextData", "RxParquetData", "RxOrcData", "RxFileSystem", "RxNativeFileSystem",
@@ -65,6 +66,8 @@ __all__ = [
     "RxTextData",
     "RxXdfData",
     "SummaryResults",
+    "rx_export_onnx",
+    "rx_export_pmml",
     "rx_get_compute_context",
     "rx_get_info",
     "rx_get_var_info",
@@ -108,6 +111,7 @@ if TYPE_CHECKING:
         RxTextData,
         RxXdfData,
     )
+    from rxcore.api.rx_export import rx_export_onnx, rx_export_pmml
     from rxcore.api.rx_get_info import rx_get_info
     from rxcore.api.rx_get_var_info import rx_get_var_info
     from rxcore.api.rx_get_var_names import rx_get_var_names
