@@ -59,13 +59,14 @@ def _pilot_of_events(design: Design, block: Block, scales: Floats) -> Floats:
     """The fit of one block in memory: close enough that the whole data need two to four passes instead of seven.
 
     A weak ridge penalty keeps levels that are rare in this block near the others, where Newton's method is safe. A
-    block with one response value only is no guide: start from zero.
+    block with one response value only, or with infinite values, is no guide: start from zero.
     """
     zero = np.zeros(design.n_coefficients)
     run_pass = partial(_fold, block, partial(GlmPass, design, BINOMIAL_LOGIT))
     first = run_pass(design.to_basis(zero))
     n_valid, n_events = first.counts[kernels.N_VALID], first.counts[kernels.N_EVENTS]
-    if n_events in (0, n_valid):
+    # Infinite values are refused by the first pass over all rows; here they are no guide either.
+    if n_events in (0, n_valid) or not np.isfinite(first.information).all():
         return zero
     penalty = _PILOT_PENALTY * scales**2
     ended = fit(design, zero, run_pass, Tolerances(), kept=independent(design, first), penalty=penalty)

@@ -206,7 +206,8 @@ def _inference(
     reference, df_reference = (response.y_var, 1) if as_if else (response.total_squares, 0)
     df_model = rank - df_reference
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = residual / df_residual
+        # Without degrees of freedom whatever is left is rounding.
+        variance = residual / df_residual if df_residual > 0 else np.float64(np.nan)
         errors = np.full(len(coefficients), np.nan)
         errors[solution.kept] = np.sqrt(np.diag(solution.inverse) * variance)
         statistics = coefficients / errors

@@ -157,8 +157,8 @@ class Predictor:
         ]
         batch = pa.RecordBatch.from_arrays(arrays, names=list(self.schema.names))
         if self.request.remove_missings:
-            present = np.all([np.isfinite(one.columns["predict"]) for one in scored], axis=0)
-            batch = batch.filter(pa.array(present))
+            missing = np.any([np.isnan(one.columns["predict"]) for one in scored], axis=0)
+            batch = batch.filter(pa.array(~missing))
         # The responses of one fit share their predictors.
         return batch, scored[0].unseen
 

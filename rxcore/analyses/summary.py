@@ -88,6 +88,11 @@ def _check(request: SummaryRequest, found: MomentsResult) -> None:
             f"rx_summary: weights column {request.weight!r} is negative in {found.n_negative_weight:,} rows; "
             "weights must be zero or more"
         )
+    if any(np.isinf(table[:, kernels.WEIGHT]).any() for table in found.tables):
+        raise DesignError(
+            f"rx_summary: weights column {request.weight!r} holds infinite values; weights must be finite. Exclude "
+            "such rows with row_selection"
+        )
     if request.fweights is not None and found.n_fractional_weight:
         raise DesignError(
             f"rx_summary: fweights column {request.weight!r} is not a whole number in {found.n_fractional_weight:,} "
