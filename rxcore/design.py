@@ -143,7 +143,7 @@ class Design:
         Coefficients in the order in which they are kept: a coefficient that depends on those before it is dropped.
     response, weight, offset : int
         Their variables, -1 when there is none.
-    response_variable : Variable or None
+    response_variable, weight_variable : Variable or None
         Kept for residuals when the design is reduced to its terms.
     """
 
@@ -163,6 +163,7 @@ class Design:
     label_style: str = "Revo"
     response_variable: Variable | None = None
     offset: int = -1
+    weight_variable: Variable | None = None
 
     @property
     def n_coefficients(self) -> int:
@@ -191,7 +192,10 @@ class Design:
         observed = self.response_variable
         if observed is None and self.response >= 0:
             observed = self.variables.variables[self.response]
-        return replace(self, variables=kept, response=-1, weight=-1, response_variable=observed)
+        weights = self.variables.variables[self.weight] if self.weight >= 0 else self.weight_variable
+        return replace(
+            self, variables=kept, response=-1, weight=-1, response_variable=observed, weight_variable=weights
+        )
 
 
 def make_design(

@@ -76,10 +76,11 @@ class Scorer:
         self.observed = self._observed(schema, label) if wanted.residual_type is not None else None
 
     def _observed(self, schema: Schema, label: str) -> VariableSet:
-        """The response, and the weights of a probability-weighted model, whose residuals they scale."""
+        """The response, and probability weights or numbers of trials, which scale some residuals."""
         variables = [response_variable(self.design)]
-        if self.wanted.residual_type != "usual" and self.model.pweights is not None:
-            variables.append(Variable(self.model.pweights, column=self.model.pweights))
+        weights = self.design.weight_variable
+        if self.wanted.residual_type != "usual" and weights is not None and self.model.fweights is None:
+            variables.append(weights)
         return _bound_to(VariableSet(tuple(variables)), schema, label)
 
     @property

@@ -19,6 +19,7 @@ def rx_export_onnx(
     Parameters
     ----------
     model : LinearResults or LogisticResults
+        Or a :class:`GlmResults` of the link identity, logit or log.
     path : path
         The file appears whole or not at all.
     unseen_levels : {"error", "missing", "reference"}, default "error"
@@ -73,6 +74,7 @@ def rx_export_pmml(
     Parameters
     ----------
     model : LinearResults or LogisticResults
+        Or a :class:`GlmResults` of the link identity, logit or log.
     path : path
         The file appears whole or not at all.
     unseen_levels : {"error", "missing", "reference"}, default "error"

@@ -13,8 +13,7 @@ def rx_serialize_model(model: Any, realtime_scoring_only: bool = False) -> bytes
 
     Parameters
     ----------
-    model : LinearResults or LogisticResults
-        Or another result that a function of rxcore fitted.
+    model : LinearResults, LogisticResults or GlmResults
     realtime_scoring_only : bool, default False
         Leave out what plain predictions do without: covariances, counts of a cube, and the arguments of the call.
         Standard errors and intervals of predictions can then no longer be had.
@@ -55,7 +54,7 @@ def rx_unserialize_model(serialized_model: bytes) -> Any:
 
     Returns
     -------
-    LinearResults or LogisticResults
+    LinearResults, LogisticResults or GlmResults
         Prints and predicts as the model that was stored, to the last bit.
 
     Raises

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from rxcore.design import Design, DesignTerm
+from rxcore.design import Design
 from rxcore.errors import ModelFormatError, OptionError, OutputExistsError
 from rxcore.expression_nodes import Call, Chain, Compare, Constant, Logic, Member, Name, Node, Power, Unary
 from rxcore.expression_tree import parse_tree
+from rxcore.results.glm import GlmResults
 from rxcore.results.linear import LinearResults
 from rxcore.results.logistic import LogisticResults
 from rxcore.variables import Floats, Variable
@@ -37,11 +38,15 @@ class LinearForm:
     Attributes
     ----------
     response : str
-    link : {"identity", "logit"}
+    link : {"identity", "logit", "log"}
+    is_events : bool
+        Whether the response is a category, of which the mean is the probability.
     intercept : float
     terms : tuple of TermForm
     variables : tuple of Variable
-        Everything the terms read.
+        Everything the terms read, and the offset.
+    offset : Variable or None
+        A number that is added without a coefficient.
     reference_first : bool
         Whether a factor's reference is its first level instead of its last.
     categories : (str, str)
@@ -50,9 +55,11 @@ class LinearForm:
 
     response: str
     link: str
+    is_events: bool
     intercept: float
     terms: tuple[TermForm, ...]
     variables: tuple[Variable, ...]
+    offset: Variable | None
     reference_first: bool
     categories: tuple[str, str]
 
@@ -67,11 +74,16 @@ def form_of(model: Any, caller: str) -> LinearForm:
     Raises
     ------
     ModelFormatError
-        When the model is not a linear or logistic one.
+        When the model is not a linear or logistic one, or a generalized one of the links identity, logit or log.
     """
-    if not isinstance(model, LinearResults | LogisticResults):
+    if not isinstance(model, LinearResults | LogisticResults | GlmResults):
         raise ModelFormatError(
             f"{caller}: a {model.__class__.__name__} cannot be exported; linear and logistic models of one response can"
+        )
+    link = "identity" if isinstance(model, LinearResults) else model.family.link_name
+    if link not in ("identity", "logit", "log"):
+        raise ModelFormatError(
+            f"{caller}: a model of the link {link!r} cannot be exported; links identity, logit and log can"
         )
     design: Design = model.design
     if not design.terms:
@@ -86,10 +98,12 @@ def form_of(model: Any, caller: str) -> LinearForm:
     named = observed is not None and len(observed.levels) == 2
     return LinearForm(
         response=model.response,
-        link="logit" if isinstance(model, LogisticResults) else "identity",
+        link=link,
+        is_events=isinstance(model, LogisticResults),
         intercept=float(values[0]) if design.intercept else 0.0,
         terms=terms,
-        variables=_used(design.terms, variables),
+        variables=_used(design, variables),
+        offset=variables[design.offset] if design.offset >= 0 else None,
         reference_first=design.drop_first,
         categories=(observed.levels[0], observed.levels[1]) if named and observed is not None else ("0", "1"),
     )
@@ -132,9 +146,10 @@ def _pick(variables: tuple[Variable, ...], places: tuple[int, ...]) -> tuple[Var
     return tuple(variables[place] for place in places)
 
 
-def _used(terms: tuple[DesignTerm, ...], variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
-    places = dict.fromkeys(place for term in terms for place in (*term.numbers, *term.factors))
-    return tuple(variables[place] for place in places)
+def _used(design: Design, variables: tuple[Variable, ...]) -> tuple[Variable, ...]:
+    places = [place for term in design.terms for place in (*term.numbers, *term.factors)]
+    places += [design.offset] if design.offset >= 0 else []
+    return tuple(dict.fromkeys(variables[place] for place in places))
 
 
 def check_unseen(caller: str, unseen_levels: str) -> None:

@@ -51,7 +51,9 @@ class _Builder:
         total = graph.constant([[form.intercept]])
         for term in form.terms:
             total = graph.add("Add", total, self.term(term))
-        last = "Sigmoid" if form.link == "logit" else "Identity"
+        if form.offset is not None:
+            total = graph.add("Add", total, self.value(form.offset))
+        last = {"logit": "Sigmoid", "log": "Exp", "identity": "Identity"}[form.link]
         return graph.add(last, total, output=f"{form.response}_Pred")
 
     def value(self, variable: Variable) -> str:

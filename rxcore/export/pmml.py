@@ -48,10 +48,6 @@ class _Writer:
         self.guards: list[str] = []
 
     @property
-    def is_logistic(self) -> bool:
-        return self.form.link == "logit"
-
-    @property
     def target(self) -> str:
         return self.form.response
 
@@ -64,7 +60,7 @@ class _Writer:
             field = SubElement(made, "DataField", name=name, optype="categorical", dataType="string")
             for level in self._levels(name):
                 SubElement(field, "Value", value=level)
-        if not self.is_logistic:
+        if not self.form.is_events:
             SubElement(made, "DataField", name=self.target, optype="continuous", dataType="double")
             return made
         field = SubElement(made, "DataField", name=self.target, optype="categorical", dataType="string")
@@ -78,13 +74,15 @@ class _Writer:
         return found[0] if found else ()
 
     def model(self) -> Element:
-        kind = {"functionName": "classification", "normalizationMethod": "logit"}
-        made = Element("RegressionModel", kind if self.is_logistic else {"functionName": "regression"})
+        kind = "classification" if self.form.is_events else "regression"
+        made = Element("RegressionModel", functionName=kind, normalizationMethod=_NORMALIZATIONS[self.form.link])
         made.append(self._schema())
         made.append(self._output())
         for variable in self.form.variables:
             self._declare(variable)
         parts = [part for term in self.form.terms for part in self._term(term)]
+        if self.form.offset is not None:
+            parts.append(self._product(1.0, [self.names[self.form.offset]]))
         # A number that is read without a coefficient must be there all the same: a row without it has no prediction.
         counted = {part.get("name") for part in parts if part.tag == "NumericPredictor"}
         guards = [name for name in dict.fromkeys(self.guards) if name not in counted]
@@ -94,7 +92,7 @@ class _Writer:
         parts += [self._product(0.0, [name]) for name in guards]
         # The schema wants numeric predictors, then categorical ones, then products.
         table.extend(sorted(parts, key=lambda one: _ORDER[one.tag]))
-        if self.is_logistic:
+        if self.form.is_events:
             no, yes = self.form.categories
             table.set("targetCategory", yes)
             SubElement(made, "RegressionTable", intercept="0.0", targetCategory=no)
@@ -127,7 +125,7 @@ class _Writer:
         made = Element("Output")
         name = f"{self.target}_Pred"
         kind = {"name": name, "optype": "continuous", "dataType": "double"}
-        if self.is_logistic:
+        if self.form.is_events:
             SubElement(made, "OutputField", {**kind, "feature": "probability", "value": self.form.categories[1]})
         else:
             SubElement(made, "OutputField", {**kind, "feature": "predictedValue"})
@@ -208,4 +206,5 @@ class _Writer:
         return made
 
 
+_NORMALIZATIONS = {"identity": "none", "logit": "logit", "log": "exp"}
 _ORDER = {"NumericPredictor": 0, "CategoricalPredictor": 1, "PredictorTerm": 2}

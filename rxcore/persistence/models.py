@@ -28,10 +28,15 @@ from rxcore.variables import Variable, VariableSet
 _HOMES = {
     "LinearResults": "rxcore.results.linear",
     "LogisticResults": "rxcore.results.logistic",
+    "GlmResults": "rxcore.results.glm",
+    "Family": "rxcore.families",
 }
 _DESIGN, _VARIABLE, _TERM = "Design", "Variable", "DesignTerm"
 # Of a design: what is stored, and what follows from it.
-STORED_OF_DESIGN = ("variables", "terms", "intercept", "drop_first", "label_style", "response_variable")
+STORED_OF_DESIGN = (
+    *("variables", "terms", "intercept", "drop_first", "label_style", "response_variable", "weight_variable"),
+    *("offset",),
+)
 REBUILT_OF_DESIGN = ("layout", "names", "first", "second", "factor", "order", "term_of", "response", "weight")
 # What scoring does without, and is left out when nothing but scoring is asked for.
 _BESIDES_SCORING: dict[str, Any] = {
@@ -54,10 +59,10 @@ def serialize(model: Any, *, scoring_only: bool = False) -> bytes:
         model = replace(model, **_BESIDES_SCORING)
     writer = Writer(_to_tree)
     name = type(model).__name__
-    if name not in _HOMES or type(model) is not _class_of(name):
+    if name not in _HOMES or type(model) is not _class_of(name) or not isinstance(model, CoefficientResults):
         raise ModelFormatError(
             f"rx_serialize_model: a {type(model).__module__}.{type(model).__qualname__} is not portable; what can be "
-            f"stored is {', '.join(_HOMES)}"
+            f"stored is {', '.join(name for name in _HOMES if name.endswith('Results'))}"
         )
     return pack({"rxcore": __version__, "model": writer(model)}, writer.arrays)
 
@@ -195,6 +200,8 @@ def _design_fields(design: Design) -> dict[str, Any]:
         "drop_first": design.drop_first,
         "label_style": design.label_style,
         "response_variable": design.response_variable,
+        "weight_variable": design.weight_variable,
+        "offset": design.offset,
         "origins": design.layout.origins,
         # Said once more, so that a design of absurd size is refused before it is built.
         "n_coefficients": design.n_coefficients,
@@ -204,9 +211,12 @@ def _design_fields(design: Design) -> dict[str, Any]:
 def _design(given: dict[str, Any]) -> Design:
     variables = items_of(given.get("variables"))
     terms = items_of(given.get("terms"))
-    observed = given.get("response_variable")
-    if not all(isinstance(one, Variable) for one in (*variables, *([] if observed is None else [observed]))):
+    kept: dict[str, Any] = {name: given.get(name) for name in ("response_variable", "weight_variable")}
+    if not all(isinstance(one, Variable) for one in (*variables, *(one for one in kept.values() if one is not None))):
         raise ModelFormatError("the model's design has something else among its variables")
+    offset = number_of(given.get("offset"))
+    if not -1 <= offset < len(variables) or (offset >= 0 and variables[offset].is_factor):
+        raise ModelFormatError("the model's design has an offset that is no number of its own")
     for term in terms:
         _check_term(term, variables)
     intercept, drop_first = given.get("intercept"), given.get("drop_first")
@@ -216,11 +226,13 @@ def _design(given: dict[str, Any]) -> Design:
     n_columns = int(intercept) + sum(prod(len(variables[v].levels) for v in term.factors) for term in terms)
     if n_columns != number_of(given.get("n_coefficients")):
         raise ModelFormatError(f"the model's design has {n_columns:,} columns, not those that it says")
-    design = make_design(VariableSet(variables), terms, intercept=intercept, drop_first=drop_first, label_style=style)
+    design = make_design(
+        VariableSet(variables), terms, intercept=intercept, offset=offset, drop_first=drop_first, label_style=style
+    )
     origins = numbers_of(given.get("origins"), np.dtype(np.float64))
     if len(origins) != len(design.layout.numbers) or not np.isfinite(origins).all():
         raise ModelFormatError("the model's design has origins for other numbers than its own")
-    return replace(design.with_origins(origins), response_variable=observed)
+    return replace(design.with_origins(origins), **kept)
 
 
 def _check_term(term: Any, variables: tuple[Any, ...]) -> None:

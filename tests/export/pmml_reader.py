@@ -57,8 +57,11 @@ class Document:
         ]
         tables = self.model.findall(f"{_NS}RegressionTable")
         value = None if missing else self._table(tables[0])
-        if value is None or self.model.get("functionName") == "regression":
+        if value is None:
             return value
+        if self.model.get("functionName") == "regression":
+            inverse = {"none": lambda eta: eta, "exp": math.exp, "logit": lambda eta: 1.0 / (1.0 + math.exp(-eta))}
+            return float(inverse[self.model.get("normalizationMethod", "none")](value))
         assert self.model.get("normalizationMethod") == "logit"
         output = _child(_child(self.model, "Output"), "OutputField")
         assert output.get("feature") == "probability"

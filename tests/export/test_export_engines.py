@@ -13,9 +13,10 @@ from made_flights import made_flights
 from pmml_reader import Document, InvalidValueError
 from tolerances import AGAINST_FRACTIONS
 
-from rxcore import rx_export_onnx, rx_export_pmml, rx_lin_mod, rx_logit, rx_predict, rx_unserialize_model
+from rxcore import rx_export_onnx, rx_export_pmml, rx_glm, rx_lin_mod, rx_logit, rx_predict, rx_unserialize_model
 from rxcore import rx_serialize_model as serialized
 from rxcore.errors import DataWarning, DesignError, MissingExtraError, ModelFormatError, OptionError, OutputExistsError
+from rxcore.families import binomial
 from rxcore.options import options
 
 TABLE = made_flights(3_000)
@@ -101,6 +102,19 @@ def test_logistic_models(export: Any, scores: Any, tmp_path: Path) -> None:
         export(model, path)
         expected = rx_predict(model, NEW)[f"{response}_Pred"].to_numpy()
         np.testing.assert_allclose(scores(path, NEW), expected, rtol=AGAINST_FRACTIONS)
+
+
+@ENGINES
+@pytest.mark.parametrize("family", ["poisson", "quasibinomial", "gaussian"])
+def test_generalized_models_and_offsets(family: str, export: Any, scores: Any, tmp_path: Path) -> None:
+    frame = TABLE.to_pandas().dropna().assign(late=lambda rows: rows["late"].astype(float))
+    model = rx_glm("late ~ carrier + offset(log(hour)/9) + day:hour", frame, family=family)
+    path = tmp_path / "model"
+    export(model, path)
+    expected = rx_predict(model, NEW)["late_Pred"].to_numpy()
+    np.testing.assert_allclose(scores(path, NEW), expected, rtol=AGAINST_FRACTIONS)
+    with pytest.raises(ModelFormatError, match="a model of the link 'probit' cannot be exported"):
+        export(rx_glm("late ~ hour", frame, family=binomial("probit")), tmp_path / "probit")
 
 
 @ENGINES

@@ -20,7 +20,7 @@ FOLDER = HERE / "golden"
 
 def models() -> dict[str, Any]:
     """Every kind of variable, term and option that a design has."""
-    from rxcore import rx_lin_mod, rx_logit
+    from rxcore import rx_glm, rx_lin_mod, rx_logit
 
     table = made_flights(3_000)
     quiet: dict[str, Any] = {"report_progress": 0}
@@ -28,6 +28,7 @@ def models() -> dict[str, Any]:
         "linear": rx_lin_mod("delay ~ day + carrier + hour:carrier + log(distance)", table, cov_coef=True, **quiet),
         "cube": rx_lin_mod("delay ~ day:carrier + I(hour^2)", table, cube=True, fweights="weight", **quiet),
         "binned": rx_lin_mod("delay ~ F(hour) + distance - 1", table, drop_first=True, coef_label_style="R", **quiet),
+        "rates": rx_glm("late ~ day + offset(log(hour))", table, family="quasipoisson", pweights="weight", **quiet),
         "logistic": rx_logit("late ~ carrier * hour", table, cov_coef=True, pweights="weight", **quiet),
     }
 

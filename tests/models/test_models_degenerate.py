@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from tolerances import AGAINST_FRACTIONS, TIGHT_COEFFICIENT_TOLERANCE
 
-from rxcore import rx_lin_mod, rx_logit, rx_predict, rx_summary
+from rxcore import rx_glm, rx_lin_mod, rx_logit, rx_predict, rx_summary
 from rxcore.errors import ConvergenceWarning, DataWarning, DesignError
 from rxcore.options import options
 
@@ -22,7 +22,13 @@ def tight_logit(formula: str, data: Any, **settings: Any) -> Any:
     return rx_logit(formula, data, **tolerances, **settings)
 
 
-FORMULA: dict[Any, str] = {rx_lin_mod: "y ~ x + g", tight_logit: "e ~ x + g"}
+def tight_counts(formula: str, data: Any, **settings: Any) -> Any:
+    """rx_glm of counts, likewise."""
+    tolerances = {"coefficient_tolerance": TIGHT_COEFFICIENT_TOLERANCE, "objective_function_tolerance": 0.0}
+    return rx_glm(formula, data, family="poisson", **tolerances, **settings)
+
+
+FORMULA: dict[Any, str] = {rx_lin_mod: "y ~ x + g", tight_logit: "e ~ x + g", tight_counts: "c ~ x + g"}
 FITS = pytest.mark.parametrize("fit", list(FORMULA), ids=lambda fit: str(fit.__name__))
 
 
@@ -38,6 +44,7 @@ def frame() -> pd.DataFrame:
     made = pd.DataFrame({name: rng.normal(size=N).round(3) for name in ("x", "z")})
     made["y"] = (made["x"] + rng.normal(size=N)).round(3)
     made["e"] = (made["y"] + rng.normal(size=N) > 0).astype(float)
+    made["c"] = rng.poisson(np.exp(made["x"] / 2.0)).astype(float)
     made["g"] = pd.Categorical(rng.choice(list("abc"), N), categories=list("abc"))
     made["w"] = rng.integers(1, 4, N).astype(float)
     return made
@@ -69,7 +76,7 @@ def test_rows_that_lack_something_are_left_out(fit: Any, frame: pd.DataFrame) ->
     holes = frame.copy()
     holes.loc[0, "x"] = np.nan
     holes.loc[1, "g"] = None
-    holes.loc[2, ["y", "e"]] = np.nan
+    holes.loc[2, ["y", "e", "c"]] = np.nan
     holes.loc[3, "w"] = np.nan
     got = fit(FORMULA[fit], holes, pweights="w")
     same_model(got, fit(FORMULA[fit], frame.iloc[4:], pweights="w"))
@@ -278,6 +285,8 @@ def test_infinite_values_in_summaries(frame: pd.DataFrame) -> None:
 
 
 def test_infinite_responses(frame: pd.DataFrame) -> None:
+    with pytest.raises(DesignError, match="infinite"):
+        tight_counts("c ~ x", frame.assign(c=np.where(frame.index == 4, np.inf, 1.0)))
     wild = frame.copy()
     wild.loc[4, ["y", "e"]] = -np.inf
     with pytest.raises(DesignError, match="the data hold infinite values"):

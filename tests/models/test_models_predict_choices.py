@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from made_flights import made_flights
-from tolerances import AGAINST_FRACTIONS
+from tolerances import AGAINST_FRACTIONS, DEFAULT_CONVERGENCE
 
 import rxcore
-from rxcore import rx_get_var_names, rx_lin_mod, rx_logit, rx_predict, rx_read_xdf
+from rxcore import rx_get_var_names, rx_glm, rx_lin_mod, rx_logit, rx_predict, rx_read_xdf
 from rxcore.errors import ColumnNotFoundError, DataWarning, DesignError, OptionError
 from rxcore.options import options
 
@@ -92,6 +92,39 @@ def test_kinds_of_residuals(table: pa.Table) -> None:
         rx_predict(model, frame, compute_residuals=True, residual_type="partial")
     with pytest.raises(ColumnNotFoundError, match="column 'weight' is not in"):
         rx_predict(model, frame.drop(columns="weight"), compute_residuals=True, residual_type="pearson")
+
+
+def test_residuals_of_shares_count_their_trials() -> None:
+    """As R's: squared and summed they are the deviance and Pearson's chi-square."""
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"x": rng.normal(size=80), "hits": rng.integers(0, 9, 80), "misses": rng.integers(1, 9, 80)})
+    model = rx_glm("cbind(hits, misses) ~ x", frame, family="binomial", coefficient_tolerance=1e-12)
+    for kind, expected in (("pearson", model.pearson_chi_squared), ("deviance", model.deviance)):
+        got = rx_predict(model, frame, compute_residuals=True, residual_type=kind).iloc[:, 1]
+        assert float(np.sum(got**2)) == pytest.approx(expected, rel=DEFAULT_CONVERGENCE)
+
+
+def test_an_offset_is_added_to_the_linear_predictor(table: pa.Table) -> None:
+    frame = table.to_pandas().assign(late=lambda rows: rows["late"].astype(float))
+    model = rx_glm("late ~ carrier + offset(log(hour))", frame, family="poisson", cov_coef=True)
+    later = rx_predict(model, frame.assign(hour=frame["hour"] * 3.0), type="link", compute_standard_errors=True)
+    got = rx_predict(model, frame, type="link", compute_standard_errors=True)
+    np.testing.assert_allclose(later["late_Pred"] - got["late_Pred"], np.log(3.0), rtol=AGAINST_FRACTIONS)
+    np.testing.assert_array_equal(later["late_StdErr"], got["late_StdErr"])
+    frame.loc[3, "hour"] = np.nan
+    assert np.flatnonzero(rx_predict(model, frame)["late_Pred"].isna()).tolist() == [3]
+    with pytest.raises(ColumnNotFoundError, match="column 'hour' is not in"):
+        rx_predict(model, frame.drop(columns="hour"))
+
+
+def test_limits_of_a_falling_link_are_turned_round() -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"x": rng.uniform(1.0, 2.0, 200)})
+    frame["y"] = rng.gamma(5.0, 1.0 / (5.0 * frame["x"]))
+    model = rx_glm("y ~ x", frame, family="Gamma", cov_coef=True)
+    got = rx_predict(model, frame, interval="confidence")
+    assert (got["y_Lower"] < got["y_Pred"]).all()
+    assert (got["y_Pred"] < got["y_Upper"]).all()
 
 
 @dataclass(frozen=True)

@@ -107,3 +107,17 @@ def test_logistic(name: str, request: pytest.FixtureRequest) -> None:
     data, stored = data_of(name, request), STORED[name]
     model = rxcore.rx_logit(formula, data, pweights=weights, report_progress=0, **TIGHT)
     assert_generalized(model, data.iloc[stored["rows"]], stored)
+
+
+@pytest.mark.parametrize(
+    ("name", "formula", "family"),
+    [
+        ("policies_counts", "Numtppd ~ Gender + Category + Age + Density + offset(log(Exppdays))", "poisson"),
+        ("policies_gamma", "Value ~ Gender + Category", "Gamma"),
+    ],
+)
+def test_generalized(name: str, formula: str, family: str, request: pytest.FixtureRequest) -> None:
+    data, stored = data_of(name, request), STORED[name]
+    tight = {key.replace("coefficent", "coefficient"): value for key, value in TIGHT.items()}
+    model = rxcore.rx_glm(formula, data, family=family, report_progress=0, **tight)
+    assert_generalized(model, data.iloc[stored["rows"]], stored)

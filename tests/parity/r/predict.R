@@ -27,6 +27,8 @@ generalized <- function(data, formula, family, weights = NULL, level = 0.95) {
   data$.w <- if (is.null(weights)) 1 else data[[weights]]
   environment(formula) <- environment()
   fit <- glm(formula, family, data, weights = .w, control = glm.control(epsilon = 1e-13, maxit = 60))
+  # glm's errors are those of the weights before its last step: a fit that starts where this one ends has converged ones.
+  .at <- coef(fit); fit <- glm(formula, family, data, weights = .w, start = .at, control = glm.control(epsilon = 1e-13, maxit = 60))
   rows <- chosen(data, formula); new <- data[rows, ]
   eta <- predict(fit, new, se.fit = TRUE); mean <- predict(fit, new, type = "response", se.fit = TRUE)
   estimated <- !(fit$family$family %in% c("binomial", "poisson"))
