@@ -22,7 +22,10 @@ _HOMES = {
     "rxcore.api.rx_logit": ("rx_logit",),
     "rxcore.api.rx_cov_cor": ("rx_cov_cor", "rx_cov", "rx_cor", "rx_sscp"),
     "rxcore.api.rx_cov_coef": ("rx_cov_coef", "rx_cor_coef", "rx_cov_data", "rx_cor_data"),
+    "rxcore.api.rx_glm": ("rx_glm",),
     "rxcore.api.rx_predict": ("rx_predict", "rx_predict_default"),
+    "rxcore.api.rx_export": ("rx_export_onnx", "rx_export_pmml"),
+    "rxcore.api.rx_serialize_model": ("rx_serialize_model", "rx_unserialize_model"),
     "rxcore.api.data_sources": (
         "RxDataSource", "RxXdfData", "RxTextData", "RxParquetData", "RxOrcData", "RxFileSystem", "RxNativeFileSystem",
     ),
@@ -36,11 +39,13 @@ _HOMES = {
     "rxcore.results.linear_multiple": ("MultipleLinearResults",),
     "rxcore.step_control": ("RxStepControl",),
     "rxcore.results.logistic": ("LogisticResults",),
+    "rxcore.results.glm": ("GlmResults",),
     "rxcore.results.summary": ("SummaryResults",),
 }  # fmt: skip
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 # revoscalepy's names of the result classes.
 _ALIASES = {
+    "RxGlmResults": "GlmResults",
     "RxLinModResults": "LinearResults",
     "RxLogitResults": "LogisticResults",
     "RxSummaryResults": "SummaryResults",
@@ -48,12 +53,14 @@ _ALIASES = {
 
 __all__ = [
     "CovCorResults",
+    "GlmResults",
     "LinearResults",
     "LogisticResults",
     "MultipleLinearResults",
     "RxComputeContext",
     "RxDataSource",
     "RxFileSystem",
+    "RxGlmResults",
     "RxLinModResults",
     "RxLocalParallel",
     "RxLocalSeq",
@@ -74,21 +81,26 @@ __all__ = [
     "rx_cov_coef",
     "rx_cov_cor",
     "rx_cov_data",
+    "rx_export_onnx",
+    "rx_export_pmml",
     "rx_get_compute_context",
     "rx_get_info",
     "rx_get_var_info",
     "rx_get_var_names",
+    "rx_glm",
     "rx_import",
     "rx_lin_mod",
     "rx_logit",
     "rx_predict",
     "rx_predict_default",
     "rx_read_xdf",
+    "rx_serialize_model",
     "rx_set_compute_context",
     "rx_set_temp_compute_context",
     "rx_set_var_info",
     "rx_sscp",
     "rx_summary",
+    "rx_unserialize_model",
 ]
 
 
@@ -117,14 +129,17 @@ if TYPE_CHECKING:
     )
     from rxcore.api.rx_cov_coef import rx_cor_coef, rx_cor_data, rx_cov_coef, rx_cov_data
     from rxcore.api.rx_cov_cor import rx_cor, rx_cov, rx_cov_cor, rx_sscp
+    from rxcore.api.rx_export import rx_export_onnx, rx_export_pmml
     from rxcore.api.rx_get_info import rx_get_info
     from rxcore.api.rx_get_var_info import rx_get_var_info
     from rxcore.api.rx_get_var_names import rx_get_var_names
+    from rxcore.api.rx_glm import rx_glm
     from rxcore.api.rx_import import rx_import
     from rxcore.api.rx_lin_mod import rx_lin_mod
     from rxcore.api.rx_logit import rx_logit
     from rxcore.api.rx_predict import rx_predict, rx_predict_default
     from rxcore.api.rx_read_xdf import rx_read_xdf
+    from rxcore.api.rx_serialize_model import rx_serialize_model, rx_unserialize_model
     from rxcore.api.rx_set_var_info import rx_set_var_info
     from rxcore.api.rx_summary import rx_summary
     from rxcore.compute_context import (
@@ -137,6 +152,8 @@ if TYPE_CHECKING:
     )
     from rxcore.options import RxOptions
     from rxcore.results.cov_cor import CovCorResults
+    from rxcore.results.glm import GlmResults
+    from rxcore.results.glm import GlmResults as RxGlmResults
     from rxcore.results.linear import LinearResults
     from rxcore.results.linear import LinearResults as RxLinModResults
     from rxcore.results.linear_multiple import MultipleLinearResults

@@ -142,7 +142,7 @@ class Design:
     Attributes
     ----------
     variables : VariableSet
-        Those of the terms, then response and weights where the model has them.
+        Those of the terms, then offset, response and weights where the model has them.
     terms : tuple of DesignTerm
     intercept : bool
     layout : Layout
@@ -153,9 +153,9 @@ class Design:
         Their columns in the shifted basis.
     order : array of int
         Coefficients in the order in which they are kept: a coefficient that depends on those before it is dropped.
-    response, weight : int
+    response, weight, offset : int
         Their variables, -1 when there is none.
-    response_variable : Variable or None
+    response_variable, weight_variable : Variable or None
         Kept for residuals when the design is reduced to its terms.
     main_first : bool
         Whether main effects are kept before interactions, whatever their order in the formula.
@@ -176,6 +176,8 @@ class Design:
     drop_first: bool = False
     label_style: str = "Revo"
     response_variable: Variable | None = None
+    offset: int = -1
+    weight_variable: Variable | None = None
     main_first: bool = False
 
     @property
@@ -199,23 +201,31 @@ class Design:
 
     def with_terms(self, terms: Sequence[DesignTerm]) -> Design:
         """A model of other terms over the same variables, about origins of zero."""
-        return make_design(
+        made = make_design(
             self.variables, terms, intercept=self.intercept, response=self.response, weight=self.weight,
-            drop_first=self.drop_first, label_style=self.label_style, main_first=self.main_first,
+            offset=self.offset, drop_first=self.drop_first, label_style=self.label_style, main_first=self.main_first,
         )  # fmt: skip
+        return replace(made, response_variable=self.response_variable, weight_variable=self.weight_variable)
 
     def without_response(self) -> Design:
-        """For prediction: variables of the terms only."""
+        """For prediction: variables of the terms, and the offset."""
         used = sorted({v for term in self.terms for v in (*term.numbers, *term.factors)})
+        if self.offset >= 0:
+            used.append(self.offset)
         kept = VariableSet(tuple(self.variables.variables[v] for v in used), self.variables.fields)
-        observed = self.variables.variables[self.response] if self.response >= 0 else self.response_variable
-        alone = replace(self, variables=kept, response=-1, weight=-1, response_variable=observed)
+        observed = self.response_variable
+        if observed is None and self.response >= 0:
+            observed = self.variables.variables[self.response]
+        weights = self.variables.variables[self.weight] if self.weight >= 0 else self.weight_variable
+        place = {v: new for new, v in enumerate(used)}
+        alone = replace(
+            self, variables=kept, response=-1, weight=-1, offset=place.get(self.offset, -1),
+            response_variable=observed, weight_variable=weights,
+        )  # fmt: skip
         if used == list(range(len(used))):
             return alone
-        place = {v: new for new, v in enumerate(used)}
         terms = [term.with_variables(place) for term in self.terms]
-        origins = self.layout.origins
-        return replace(alone.with_terms(terms).with_origins(origins), response_variable=observed)
+        return alone.with_terms(terms).with_origins(self.layout.origins)
 
 
 def make_design(
@@ -225,11 +235,12 @@ def make_design(
     intercept: bool,
     response: int = -1,
     weight: int = -1,
+    offset: int = -1,
     drop_first: bool = False,
     label_style: str = "Revo",
     main_first: bool = False,
 ) -> Design:
-    """Lay out a model. Variables of the terms must stand before response and weights.
+    """Lay out a model. Variables of the terms must stand first, then the offset, then response and weights.
 
     A column that depends on those kept before it is dropped; ``main_first`` keeps main effects before interactions.
     """
@@ -261,7 +272,8 @@ def make_design(
     order = itertools.chain.from_iterable(columns for _, columns in sorted(kept_as, key=lambda entry: entry[0]))
     return Design(
         variables, tuple(terms), intercept, layout, tuple(names), first, second, factor,
-        _ints(order), _ints(term_of), response, weight, drop_first, label_style, main_first=main_first,
+        _ints(order), _ints(term_of), response, weight, drop_first, label_style,
+        offset=offset, main_first=main_first,
     )  # fmt: skip
 
 

@@ -39,6 +39,10 @@ class DesignError(RxError, ValueError):
     """The data do not fit the model: wrong column type, unknown level, nothing left after deletion."""
 
 
+class ModelFormatError(RxError, ValueError):
+    """Bytes hold no model that this version can read, or a model cannot be written in the format asked for."""
+
+
 class MemoryBudgetError(RxError, MemoryError):
     """The plan cannot keep within the memory budget; nothing was run."""
 

@@ -151,7 +151,7 @@ def unknown_function(word: str) -> tuple[str, str]:
     if word == "F":
         return "F(x) makes categories: it stands alone as a part of a formula term, never inside an expression", ""
     if word == "offset":
-        return "offset() is not available here", "Offsets belong to rx_glm."
+        return "offset() is a term of its own", "Add it to the right-hand side of a model: y ~ x + offset(log(z))."
     if word == "cbind":
         return "cbind() names several responses: it stands alone, left of ~", ""
     closest = get_close_matches(word, [*FUNCTIONS], n=1)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rxcore.errors import FormulaError
-from rxcore.expression_tree import unknown_function
 from rxcore.expressions import Expression, parse_expression
 from rxcore.formula_algebra import expand
 from rxcore.formula_reader import TermReader
@@ -99,6 +98,17 @@ Part = ColumnPart | BinnedPart | ExpressionPart
 
 
 @dataclass(frozen=True, slots=True)
+class _OffsetPart:
+    """``offset(x)``: added to the linear predictor, without a coefficient. Not a part of any term."""
+
+    expression: Expression
+
+    @property
+    def text(self) -> str:
+        return f"offset({self.expression.text})"
+
+
+@dataclass(frozen=True, slots=True)
 class Term:
     """A product of parts, without repeats: ``a:b``."""
 
@@ -132,6 +142,8 @@ class Formula:
         Whether ``.`` stands among the terms.
     excluded : tuple of Term
         What was taken away from ``.``, as in ``y ~ . - a``. A term listed in ``terms`` counts all the same.
+    offsets : tuple of Expression
+        What ``offset(...)`` adds to the linear predictor; several add up.
     """
 
     text: str
@@ -140,12 +152,14 @@ class Formula:
     intercept: bool = True
     everything: bool = False
     excluded: tuple[Term, ...] = ()
+    offsets: tuple[Expression, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Columns read by responses and terms, first use first; those behind ``.`` are not among them."""
+        """Columns read by responses, terms and offsets, first use first; those behind ``.`` are not among them."""
         names = [name for response in self.responses for name in response.columns]
         names += [name for term in self.terms for name in term.columns]
+        names += [name for offset in self.offsets for name in offset.columns]
         return tuple(dict.fromkeys(names))
 
 
@@ -159,7 +173,8 @@ def parse_formula(text: str, *, response_required: bool | None = None) -> Formul
     give main effects first, then interactions by their number of parts.
 
     A part is a column name (with dots, or between back-quotes), ``F(x, low, high, exclude)``, a function of the
-    expression language such as ``log(x)``, ``I(...)`` around arithmetic, or a condition in parentheses. ``x^2`` and
+    expression language such as ``log(x)``, ``I(...)`` around arithmetic, or a condition in parentheses.
+    ``offset(log(x))`` adds to the linear predictor without a coefficient. ``x^2`` and
     ``x**2`` would cross x with itself in a formula, which says nothing, and are refused: write ``I(x^2)``.
 
     Left of ``~`` stands one expression (plain arithmetic there, so ``y^2 ~ x`` is the square) or ``cbind(y1, y2)``.
@@ -188,9 +203,13 @@ def parse_formula(text: str, *, response_required: bool | None = None) -> Formul
     if response_required is False and left:
         raise FormulaError(f"formula: no response is allowed here; got {text.strip()!r}, write for instance '~ a + b'")
     parts: dict[str, Part] = {}
+    offsets: dict[str, Expression] = {}
 
     def operand(pieces: Sequence[Lexeme]) -> str:
         part = _part(text, pieces)
+        if isinstance(part, _OffsetPart):
+            offsets[part.text] = part.expression
+            return part.text
         return parts.setdefault(part.text, part).text
 
     pieces = TermReader(text, right, operand).read()
@@ -198,15 +217,20 @@ def parse_formula(text: str, *, response_required: bool | None = None) -> Formul
         expansion = expand(pieces)
     except FormulaError as error:
         fail(text, None, str(error))
-    if not (expansion.terms or expansion.intercept or expansion.everything):
+    terms = [term for term in expansion.terms if not (len(term) == 1 and term[0] in offsets)]
+    joined = next((key for term in (*terms, *expansion.excluded) for key in term if key in offsets), None)
+    if joined is not None:
+        fail(text, None, f"formula: {joined} can only be added as a term of its own; it has no coefficient")
+    if not (terms or expansion.intercept or expansion.everything):
         fail(text, None, "formula: nothing is left right of '~', neither a term nor the intercept")
     return Formula(
         text=text.strip(),
         responses=_responses(text, left),
-        terms=tuple(Term(tuple(parts[key] for key in term)) for term in expansion.terms),
+        terms=tuple(Term(tuple(parts[key] for key in term)) for term in terms),
         intercept=expansion.intercept,
         everything=expansion.everything,
         excluded=tuple(Term(tuple(parts[key] for key in term)) for term in expansion.excluded),
+        offsets=tuple(offsets[term[0]] for term in expansion.terms if term[0] in offsets),
     )
 
 
@@ -241,20 +265,28 @@ def _responses(text: str, left: list[Lexeme]) -> tuple[Expression, ...]:
     return tuple(responses)
 
 
-def _part(text: str, pieces: Sequence[Lexeme]) -> Part:
+def _part(text: str, pieces: Sequence[Lexeme]) -> Part | _OffsetPart:
     """The part that these lexemes spell: a name, a call, or a condition in parentheses."""
     first = pieces[0]
     if len(pieces) == 1:
         return ColumnPart(str(first.value))
     if first.text == "F":
         return _binned(text, first, _arguments(pieces[2:-1]))
-    if first.text == "offset":
-        message, advice = unknown_function("offset")
-        fail(text, first.start, f"formula: {message}", advice)
+    if first.kind == "name" and first.text == "offset":
+        return _offset(text, first, _arguments(pieces[2:-1]))
     expression = _expression(text, pieces)
     if not expression.columns:
         fail(text, first.start, f"formula: {expression.text!r} reads no column, so it cannot be a term")
     return ExpressionPart(expression)
+
+
+def _offset(text: str, call: Lexeme, arguments: list[list[Lexeme]]) -> _OffsetPart:
+    if len(arguments) != 1 or not arguments[0]:
+        fail(text, call.start, "formula: offset() takes one argument", "Write offset(x) or offset(log(x)).")
+    expression = _expression(text, arguments[0])
+    if not expression.columns:
+        fail(text, call.start, f"formula: offset({expression.text}) reads no column")
+    return _OffsetPart(expression)
 
 
 def _expression(text: str, pieces: Sequence[Lexeme]) -> Expression:

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePath
 
 import pyarrow as pa
 
 from rxcore.design import DesignTerm
 from rxcore.errors import ColumnNotFoundError, DesignError
-from rxcore.expressions import Expression
+from rxcore.expressions import Expression, parse_expression
 from rxcore.formula import BinnedPart, ColumnPart, ExpressionPart, Formula, Part, Term
 from rxcore.variables import Variable, VariableSet
 from xdf.schema import Field, Schema, missing_column_message
@@ -32,13 +32,14 @@ class Discovered:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """A formula over variables. Variables of terms stand first, then responses, then weights."""
+    """A formula over variables. Variables of terms stand first, then the offset, then responses, then weights."""
 
     variables: VariableSet
     terms: tuple[DesignTerm, ...]
     intercept: bool
     responses: tuple[int, ...]
     weight: int
+    offset: int = -1
 
 
 def known_column(name: str, schema: Schema, caller: str, label: str) -> Field:
@@ -67,14 +68,14 @@ def expand_everything(formula: Formula, schema: Schema, weights: Sequence[str | 
     """Write out ``.``: every column that is not text and is used nowhere else in the formula."""
     if not formula.everything:
         return formula
-    used = {name for response in formula.responses for name in response.columns} | set(weights)
+    used = {name for response in (*formula.responses, *formula.offsets) for name in response.columns} | set(weights)
     excluded = {term.text for term in formula.excluded} | {term.text for term in formula.terms}
     added = tuple(
         Term((ColumnPart(column.name),))
         for column in schema
         if (column.is_numeric or column.is_factor) and column.name not in used and column.name not in excluded
     )
-    return Formula(formula.text, formula.responses, formula.terms + added, formula.intercept)
+    return replace(formula, terms=formula.terms + added, everything=False, excluded=())
 
 
 def undiscovered(formula: Formula, schema: Schema, *, logical_response: bool = False) -> tuple[list[str], list[str]]:
@@ -110,11 +111,13 @@ class _Resolver:
         self.fields: dict[str, Field] = {}
 
     def place(self, variable: Variable) -> int:
-        if variable not in self.variables:
-            self.variables.append(variable)
-            if variable.expression is not None:
-                self.fields |= {name: self.schema.field(name) for name in variable.columns}
-        return self.variables.index(variable)
+        return self.variables.index(variable) if variable in self.variables else self.append(variable)
+
+    def append(self, variable: Variable) -> int:
+        self.variables.append(variable)
+        if variable.expression is not None:
+            self.fields |= {name: self.schema.field(name) for name in variable.columns}
+        return len(self.variables) - 1
 
     def levels_of(self, column: Field) -> tuple[str, ...]:
         levels = column.levels if column.levels is not None else self.discovered.levels[column.name]
@@ -228,6 +231,8 @@ def resolve(
         factors = tuple(place for place in places if resolver.variables[place].is_factor)
         numbers = tuple(place for place in places if not resolver.variables[place].is_factor)
         terms.append(DesignTerm(term.text, numbers, factors, tuple(places)))
+    # Never shared with a term or a response, so that it stands between them.
+    offset = resolver.append(_total(resolver, formula.offsets)) if formula.offsets else -1
     responses = []
     for response in formula.responses:
         column = schema.field(response.columns[0]) if response.is_column else None
@@ -242,17 +247,13 @@ def resolve(
         else:
             variable = resolver.number(response)
         # A response is never shared with a term: prediction reads the terms alone.
-        resolver.variables.append(variable)
-        if variable.expression is not None:
-            resolver.fields |= {name: schema.field(name) for name in variable.columns}
-        responses.append(len(resolver.variables) - 1)
+        responses.append(resolver.append(variable))
     place = -1
     if weight is not None:
         column = schema.field(weight)
         if not column.is_numeric:
             raise DesignError(f"{caller}: weights column {weight!r} has type {column.type}; weights must be numbers")
-        resolver.variables.append(Variable(weight, column=weight))
-        place = len(resolver.variables) - 1
+        place = resolver.append(Variable(weight, column=weight))
     resolver.variables += [Variable(name, column=name, presence=True) for name in present]
     return Resolved(
         VariableSet(tuple(resolver.variables), resolver.fields),
@@ -260,4 +261,13 @@ def resolve(
         formula.intercept,
         tuple(responses),
         place,
+        offset,
     )
+
+
+def _total(resolver: _Resolver, offsets: Sequence[Expression]) -> Variable:
+    """The sum of all offsets as one variable."""
+    variables = [resolver.number(offset) for offset in offsets]
+    if len(variables) == 1:
+        return variables[0]
+    return resolver.number(parse_expression(" + ".join(f"({offset.text})" for offset in offsets)))

@@ -35,6 +35,9 @@ SELECTION_AIC = 1e-8
 # deviations: both sides round sums of 270 products, and NumPy's columns of 1e6 have lost six digits before.
 ROUNDING_OF_PRODUCTS = 1e-9
 
+# Promised of predictions, their errors, limits and residuals: they are sums over coefficients good to nine digits.
+PREDICTIONS_AGAINST_R = 1e-8
+
 # What printed p values are floored at; below it nothing is compared.
 SMALLEST_P = 2.220446049250313e-16
 
@@ -42,6 +45,12 @@ SMALLEST_P = 2.220446049250313e-16
 
 # Half a unit of the last printed digit, and a little for decimals that have no exact binary form.
 HALF_A_UNIT = 0.500001
+
+# -- certified values ------------------------------------------------------------------------------------------------
+
+# Digits are counted by logarithm; whoever is next to the best that doubles allow wins or loses this much by the luck of
+# one last bit.
+CERTIFIED_DIGITS_OF_CHANCE = 0.1
 
 # -- iterations ------------------------------------------------------------------------------------------------------
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from rxcore.analyses.modelling import ModelRequest, check_finite, check_rows
+from rxcore.analyses.precision import value_magnitudes
 from rxcore.design import Design, DesignTerm, Layout
 from rxcore.kernels import cross_product as kernels
 from rxcore.kernels import double_double
 from rxcore.runner import Runner, scale_of_block
-from rxcore.solvers.normal_equations import Basis, in_model_basis
+from rxcore.solvers.normal_equations import NOISE, NOISE_OF_VALUES, Basis, in_model_basis
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.variables import Floats, Ints
+from xdf.schema import Schema
 
 # A mean this many times its standard deviation away from its origin costs eight digits: sum again, about the mean.
 MOST_OFFSET = 1e4
@@ -77,13 +79,16 @@ def number_terms(design: Design, variables: list[int]) -> list[DesignTerm]:
 def narrowed(updater: CrossProduct, found: CrossProducts, design: Design) -> tuple[CrossProduct, CrossProducts]:
     """What the pass says of a smaller design over the same variables, whose response it summed."""
     if design.terms == updater.design.terms and design.response == updater.design.response:
-        return updater, found
+        same = design.with_origins(updater.design.layout.origins)
+        return CrossProduct(same, updater.response_origin), found
     layout = updater.layout
     origins = dict(zip(layout.numbers, layout.origins.tolist(), strict=True))
     design = design.with_origins(np.array([origins[number] for number in design.layout.numbers], np.float64))
     smaller = CrossProduct(design, origins[(design.response,)])
     places = _places(layout, smaller.layout)
-    return smaller, CrossProducts(found.matrix[np.ix_(places, places)], found.counts, found.missing)
+    block = np.ix_(places, places)
+    low = None if found.low is None else found.low[block]
+    return smaller, CrossProducts(found.matrix[block], found.counts, found.missing, low)
 
 
 def _places(layout: Layout, part: Layout) -> Ints:
@@ -121,7 +126,7 @@ def model_products(updater: CrossProduct, found: CrossProducts) -> tuple[Floats,
     """Cross-product of the model columns, and of the response behind them, as high and low halves."""
     design = updater.design
     if design.response < 0:
-        return in_model_basis(found.matrix, basis_of(design, beside_response=False))
+        return in_model_basis(found.matrix, basis_of(design, beside_response=False), found.low)
     basis = basis_of(design)
     response = len(updater.layout.numbers)
     with_response = Basis(
@@ -129,7 +134,16 @@ def model_products(updater: CrossProduct, found: CrossProducts) -> tuple[Floats,
         np.append(basis.second, 0 if updater.response_origin else -1),
         np.append(basis.factor, updater.response_origin),
     )
-    return in_model_basis(found.matrix, with_response)
+    return in_model_basis(found.matrix, with_response, found.low)
+
+
+def rounding_of(updater: CrossProduct, found: CrossProducts, schema: Schema) -> tuple[Floats, float]:
+    """What rounding is proportional to in each basis column, and how much of it there is: of sums in double, or of the
+    values themselves where they were summed in double-double.
+    """
+    if found.low is None:
+        return np.sqrt(np.diag(found.matrix)), NOISE
+    return value_magnitudes(updater, found, schema), NOISE_OF_VALUES
 
 
 def column_sums(updater: CrossProduct, found: CrossProducts) -> Floats:

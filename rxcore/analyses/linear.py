@@ -22,10 +22,12 @@ from rxcore.analyses.cross_products import (
     moments_of,
     narrowed,
     number_terms,
+    rounding_of,
     squared_weights,
     with_numbers,
 )
-from rxcore.analyses.modelling import ModelRequest, cube_frame, design_for, warn_dropped_numbers
+from rxcore.analyses.modelling import ModelRequest, cube_frame, design_for, subtract_offset, warn_dropped_numbers
+from rxcore.analyses.precision import wants_precision
 from rxcore.analyses.scope import scope_for
 from rxcore.analyses.selection import select_linear
 from rxcore.design import Design
@@ -38,7 +40,8 @@ from rxcore.runner import Runner
 from rxcore.solvers.normal_equations import Basis, Solution, score_in_model_basis, solve_several
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.updaters.glm import GlmPass
-from rxcore.variables import Floats
+from rxcore.updaters.precise_product import PreciseProduct
+from rxcore.variables import Floats, Variable
 
 # Beyond this variance inflation rounding in the sums shows in the ninth digit of a coefficient, and one more pass over
 # the residuals buys it back.
@@ -63,8 +66,8 @@ def fit_linear(request: ModelRequest) -> LinearResults | MultipleLinearResults:
             return _fit_selected(runner, request)
         formula, design = design_for(runner, request, several_responses=True)
         responses = [design.response + place for place in range(len(formula.responses))]
-        updater, found = collect(runner, request, _pass_design(runner, request, design, responses))
-        models = _fit_each(runner, request, design, responses, updater, found)
+        summed = _sum(runner, request, design, responses)
+        models = [_fitted(runner, request, summed, place) for place in range(len(responses))]
         return models[0] if len(models) == 1 else MultipleLinearResults(tuple(models))
 
 
@@ -73,12 +76,49 @@ def _fit_selected(runner: Runner, request: ModelRequest) -> LinearResults:
     scope = scope_for(runner, request)
     request = replace(request, formula=scope.upper_formula)
     _, design = design_for(runner, request)
-    responses = [design.response]
-    updater, found = collect(runner, request, _pass_design(runner, request, design, responses))
-    steps, terms = select_linear(request, scope, design, updater, found)
+    summed = _sum(runner, request, design, [design.response])
+    steps, terms = select_linear(request, scope, summed.design, summed.updater, summed.found, runner.source.schema)
     request = replace(request, formula=steps.final)
-    model = _fit_each(runner, request, design.with_terms(terms), responses, updater, found)[0]
-    return replace(model, steps=steps)
+    chosen = replace(summed, design=summed.design.with_terms(terms))
+    chosen = replace(chosen, solutions=_solve(runner, request, chosen))
+    return replace(_fitted(runner, request, chosen, 0), steps=steps)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Summed:
+    """What the passes found, and the coefficients of every response on the columns of a design.
+
+    ``updater`` and ``found`` may be of a larger design over the same variables. ``observed`` are the responses as they
+    are in the data, before an offset is taken from them.
+    """
+
+    design: Design
+    responses: list[int]
+    observed: list[Variable]
+    updater: CrossProduct
+    found: CrossProducts
+    solutions: list[Solution]
+
+    def own(self, place: int) -> tuple[CrossProduct, CrossProducts]:
+        """The sums of one response alone."""
+        response, observed = self.responses[place], self.observed[place]
+        return narrowed(self.updater, self.found, replace(self.design, response=response, response_variable=observed))
+
+
+def _sum(runner: Runner, request: ModelRequest, design: Design, responses: list[int]) -> _Summed:
+    """One pass of sums for all responses, and one more in double-double where digits are in doubt."""
+    observed = [design.variables.variables[response] for response in responses]
+    for response in responses:
+        design = subtract_offset(replace(design, response=response), runner.source.schema)
+    design = replace(design, response=responses[0])
+    updater, found = collect(runner, request, _pass_design(runner, request, design, responses))
+    summed = _Summed(design, responses, observed, updater, found, [])
+    summed = replace(summed, solutions=_solve(runner, request, summed))
+    own, products = summed.own(0)
+    if wants_precision(own, products, summed.solutions[0]):
+        summed = replace(summed, found=runner.run(PreciseProduct(updater), "precise pass"))
+        summed = replace(summed, solutions=_solve(runner, request, summed))
+    return summed
 
 
 def _pass_design(runner: Runner, request: ModelRequest, design: Design, responses: list[int]) -> Design:
@@ -88,58 +128,44 @@ def _pass_design(runner: Runner, request: ModelRequest, design: Design, response
     return with_numbers(runner, wide, [*weights, *responses[:-1]])
 
 
-def _fit_each(
-    runner: Runner,
-    request: ModelRequest,
-    design: Design,
-    responses: list[int],
-    updater: CrossProduct,
-    found: CrossProducts,
-) -> list[LinearResults]:
-    """Models of the responses on the same columns, which the pass has summed."""
-    results = []
-    for response, solution in zip(responses, _solve(request, design, responses, updater, found), strict=True):
-        own, products = narrowed(updater, found, replace(design, response=response))
-        estimate = _Estimate(solution.coefficients, solution.residual)
-        if _inflated(own.design, solution):
-            estimate = _refine(runner, own.design, solution)
-        covariance = _data_covariance(request, updater, found, own, products, solution)
-        results.append(_result(request, runner, own, products, solution, estimate, covariance))
-    return results
-
-
-def _solve(
-    request: ModelRequest, design: Design, responses: list[int], updater: CrossProduct, found: CrossProducts
-) -> list[Solution]:
+def _solve(runner: Runner, request: ModelRequest, summed: _Summed) -> list[Solution]:
     """One factorisation for all responses, which stand behind the columns."""
+    design, responses = summed.design, summed.responses
     beside = design.with_terms([*design.terms, *number_terms(design, responses[:-1])])
-    together, products = narrowed(updater, found, replace(beside, response=responses[-1]))
+    together, products = narrowed(summed.updater, summed.found, replace(beside, response=responses[-1]))
     high, low = model_products(together, products)
     size = design.n_coefficients
     every = basis_of(together.design)
     basis = Basis(every.first[:size], every.second[:size], every.factor[:size])
-    magnitudes = np.sqrt(np.diag(products.matrix))
+    magnitudes, noise_share = rounding_of(together, products, runner.source.schema)
     swept_first = int((design.term_of == 0).sum()) if request.cube else None
     return solve_several(
-        high, low, design.order, basis, magnitudes, intercept=design.intercept, swept_first=swept_first
-    )
+        high, low, design.order, basis, magnitudes,
+        intercept=design.intercept, swept_first=swept_first, noise_share=noise_share,
+    )  # fmt: skip
+
+
+def _fitted(runner: Runner, request: ModelRequest, summed: _Summed, place: int) -> LinearResults:
+    """The model of one response."""
+    solution = summed.solutions[place]
+    own, products = summed.own(place)
+    estimate = _Estimate(solution.coefficients, solution.residual)
+    if products.low is None and _inflated(own.design, solution):
+        estimate = _refine(runner, own.design, solution)
+    covariance = _data_covariance(request, summed, own, products, solution)
+    return _result(request, runner, own, products, solution, estimate, covariance)
 
 
 def _data_covariance(
-    request: ModelRequest,
-    updater: CrossProduct,
-    found: CrossProducts,
-    own: CrossProduct,
-    products: CrossProducts,
-    solution: Solution,
+    request: ModelRequest, summed: _Summed, own: CrossProduct, products: CrossProducts, solution: Solution
 ) -> Floats | None:
     """Covariance of the kept columns behind the intercept; as documented, none for a cube or without intercept."""
     if not request.cov_data or not own.design.intercept:
         return None
-    squares = squared_weights(updater, found) if request.pweights is not None else None
+    squares = squared_weights(summed.updater, summed.found) if request.pweights is not None else None
     kept = np.flatnonzero(solution.kept[1:])
     covariance: Floats = centred_products(own, products)[np.ix_(kept, kept)]
-    return covariance / degrees_of_freedom(request, found, squares)
+    return covariance / degrees_of_freedom(request, products, squares)
 
 
 def _inflated(design: Design, solution: Solution) -> bool:
@@ -215,7 +241,8 @@ def _inference(
     reference, df_reference = (response.y_var, 1) if as_if else (response.total_squares, 0)
     df_model = rank - df_reference
     with np.errstate(divide="ignore", invalid="ignore"):
-        variance = residual / df_residual
+        # Without degrees of freedom whatever is left is rounding.
+        variance = residual / df_residual if df_residual > 0 else np.float64(np.nan)
         covariance = solution.inverse * variance if robust is None else robust.matrix
         errors = np.full(len(coefficients), np.nan)
         errors[solution.kept] = np.sqrt(np.diag(covariance))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,15 @@ import pandas as pd
 from rxcore.analyses.covariance_choice import CLASSICAL_CHOICE, CovarianceChoice, check_clusters
 from rxcore.design import Design, make_design
 from rxcore.errors import DataWarning, DesignError, OptionError
+from rxcore.expressions import parse_expression
 from rxcore.formula import Formula, parse_formula
 from rxcore.kernels import cross_product as kernels
+from rxcore.lexer import write_name
 from rxcore.runner import DataRequest, Runner, scale_of_block
 from rxcore.step_control import RxStepControl
-from rxcore.terms import check_columns, expand_everything, resolve, undiscovered
-from rxcore.variables import Floats, Ints, Variable
+from rxcore.terms import Resolved, check_columns, expand_everything, resolve, undiscovered
+from rxcore.variables import Floats, Ints, Variable, VariableSet
+from xdf.schema import Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,7 @@ class ModelRequest:
     cov_coef: bool = False
     label_style: str = "Revo"
     vcov: CovarianceChoice = CLASSICAL_CHOICE
+    offset: str | None = None
     call: str = ""
     compute_context: Any = None
     report_progress: int | None = None
@@ -65,19 +69,31 @@ class ModelRequest:
 
 
 def design_for(
-    runner: Runner, request: ModelRequest, *, logical_response: bool = False, several_responses: bool = False
+    runner: Runner,
+    request: ModelRequest,
+    *,
+    logical_response: bool = False,
+    several_responses: bool = False,
+    trials: bool = False,
 ) -> tuple[Formula, Design]:
     """Parse and resolve the formula, find undeclared levels, and lay the model out about its first block's means.
 
-    Of several responses the design has the first; the variables of the others follow it.
+    Parameters
+    ----------
+    logical_response : bool
+        Allow a factor or text response of two levels, the second being the event.
+    several_responses : bool
+        Allow more than one; the design has the first, and the variables of the others follow it.
+    trials : bool
+        Allow ``cbind(successes, failures)``: the response is then the share of successes, weighted by the trials.
     """
-    formula = parse_formula(request.formula, response_required=True)
+    formula = _with_offset(parse_formula(request.formula, response_required=True), request.offset, runner.source.schema)
     weights = (request.pweights, request.fweights)
     others = (*weights, *request.vcov.clusters)
     check_columns(formula, others, runner.source.schema, request.caller, runner.source.label)
     check_clusters(request.caller, request.vcov, runner.source.schema)
     formula = expand_everything(formula, runner.source.schema, weights)
-    _check_responses(request, formula, several=several_responses)
+    _check_responses(request, formula, several=several_responses or (trials and len(formula.responses) == 2))
     runner.make_rereadable([*formula.columns, *(name for name in others if name is not None)])
     schema = runner.source.schema
     discovered = runner.discover(*undiscovered(formula, schema, logical_response=logical_response))
@@ -101,12 +117,15 @@ def design_for(
         intercept = False
     if not resolved.terms and not intercept:
         raise DesignError(f"{request.caller}: {request.formula!r} has neither terms nor an intercept")
+    if trials and len(resolved.responses) == 2:
+        resolved = _as_shares(resolved, schema)
     design = make_design(
         resolved.variables,
         resolved.terms,
         intercept=intercept,
         response=resolved.responses[0],
         weight=resolved.weight,
+        offset=resolved.offset,
         drop_first=request.drop_first,
         label_style=request.label_style,
         main_first=not request.drop_main and not request.cube,
@@ -125,6 +144,49 @@ def _check_responses(request: ModelRequest, formula: Formula, *, several: bool) 
     twice = next((text for text in texts if texts.count(text) > 1), None)
     if twice is not None:
         raise DesignError(f"{request.caller}: response {twice!r} stands twice in {request.formula!r}; name it once")
+
+
+def _with_offset(formula: Formula, offset: str | None, schema: Schema) -> Formula:
+    """The formula with the offset given as an argument: a column, or an expression such as ``log(exposure)``."""
+    if offset is None:
+        return formula
+    expression = parse_expression(write_name(offset) if offset in schema else offset)
+    return replace(formula, offsets=(*formula.offsets, expression))
+
+
+def _text_of(variable: Variable) -> str:
+    """The expression that computes a variable."""
+    return variable.expression.text if variable.expression is not None else write_name(variable.columns[0])
+
+
+def _as_shares(resolved: Resolved, schema: Schema) -> Resolved:
+    """Successes and failures as the share of successes, weighted by the number of trials."""
+    variables = list(resolved.variables.variables)
+    first, second = resolved.responses
+    hits, total = _text_of(variables[first]), f"({_text_of(variables[first])}) + ({_text_of(variables[second])})"
+    label = f"cbind({variables[first].label}, {variables[second].label})"
+    weight = total if resolved.weight < 0 else f"({total}) * ({_text_of(variables[resolved.weight])})"
+    made = (
+        Variable(label, expression=parse_expression(f"({hits}) / ({total})")),
+        Variable("trials", expression=parse_expression(weight)),
+    )
+    kept = (*variables[:first], *made)
+    fields = {name: schema.field(name) for variable in kept if variable.expression for name in variable.columns}
+    return replace(
+        resolved, variables=VariableSet(kept, fields), responses=(first,), weight=first + 1
+    )  # fmt: skip
+
+
+def subtract_offset(design: Design, schema: Schema) -> Design:
+    """A linear model of the response less its offset, which prediction adds again."""
+    if design.offset < 0:
+        return design
+    variables = list(design.variables.variables)
+    observed = variables[design.response]
+    text = f"({_text_of(observed)}) - ({_text_of(variables[design.offset])})"
+    variables[design.response] = Variable(observed.label, expression=parse_expression(text))
+    fields = {**design.variables.fields, **{name: schema.field(name) for name in variables[design.response].columns}}
+    return replace(design, variables=VariableSet(tuple(variables), fields), response_variable=observed)
 
 
 def check_rows(request: ModelRequest, design: Design, counts: Ints, missing: Ints) -> None:

@@ -1,256 +1,166 @@
-"""Scores, residuals, standard errors and intervals from a fitted model, block by block."""
+"""Predictions of a fitted model for every row of the data: into a frame, a file, or the data's own file."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from scipy import special
 
 import xdf
+from rxcore.analyses.response_scale import RESIDUAL_TYPES
+from rxcore.analyses.scoring import UNSEEN_LEVELS, Scorer, Wanted, describe_unseen, response_variable
 from rxcore.blocks import Block
-from rxcore.design import Design
-from rxcore.errors import DataWarning, DesignError, OptionError, OutputExistsError
-from rxcore.kernels import glm as kernels
-from rxcore.kernels.tiles import load
+from rxcore.errors import DataWarning, OptionError, OutputExistsError
+from rxcore.results.coefficients import CoefficientResults
 from rxcore.results.linear import LinearResults
-from rxcore.results.logistic import LogisticResults
 from rxcore.runner import DataRequest, Runner
 from rxcore.terms import known_column
-from rxcore.variables import Floats, Variable, VariableSet
 from xdf.schema import Field, Schema
-
-Model = LinearResults | LogisticResults
 
 _SUFFIXES = {"predict": "Pred", "residual": "Resid", "error": "StdErr", "lower": "Lower", "upper": "Upper"}
 
 
 @dataclass(frozen=True, slots=True)
 class PredictRequest:
-    """Arguments of rx_predict, checked, with names of the new columns filled in."""
+    """Arguments of rx_predict, checked.
 
-    model: Model
+    ``models`` are those of one fit, one for each response; ``names`` are the user's for the new columns, by kind and
+    response.
+    """
+
+    models: tuple[Any, ...]
     data: DataRequest
+    wanted: Wanted = field(default_factory=Wanted)
     output: str | None = None
     blocks_per_file: int | None = None
     onto_input: bool = False
-    standard_errors: bool = False
-    interval: str = "none"
-    confidence_level: float = 0.95
-    residuals: bool = False
-    type: str = "response"
     write_model_variables: bool = False
     extra_variables: tuple[str, ...] = ()
     remove_missings: bool = False
     append: str = "none"
     overwrite: bool = False
-    check_factor_levels: bool = True
-    names: dict[str, str] = field(default_factory=dict)
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     compression_level: int = 1
     compute_context: Any = None
     report_progress: int | None = None
     max_cells: int | None = None
 
     def __post_init__(self) -> None:
-        if self.type not in ("response", "link"):
-            raise OptionError(f"rx_predict: type is {self.type!r}; allowed are 'response' and 'link'")
-        if self.interval not in ("none", "confidence", "prediction"):
+        _check_wanted(self.wanted, self.models)
+        if self.onto_input and self.remove_missings:
             raise OptionError(
-                f"rx_predict: interval is {self.interval!r}; allowed are 'none', 'confidence' and 'prediction'"
+                "rx_predict: remove_missings=True would delete rows of the data, which are also the output. Name "
+                "another file as output_data"
             )
-        if self.interval == "prediction" and isinstance(self.model, LogisticResults):
-            raise OptionError("rx_predict: interval='prediction' is for linear models only; use 'confidence'")
-        if not 0.0 < self.confidence_level < 1.0:
-            raise OptionError(f"rx_predict: confidence_level is {self.confidence_level!r}; it must lie between 0 and 1")
-        if self.needs_errors and self.model.cov_coef is None:
-            raise OptionError(
-                "rx_predict: standard errors and intervals need the covariance of the coefficients. "
-                "Fit the model with cov_coef=True"
-            )
+        for kind, given in self.names.items():
+            if len(given) != len(self.models):
+                raise OptionError(
+                    f"rx_predict: {len(given)} names for column {_SUFFIXES[kind]!r}; the model has "
+                    f"{len(self.models)} response{'' if len(self.models) == 1 else 's'}"
+                )
+        names = self.new_names
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise OptionError(f"rx_predict: two new columns would be called {twice!r}; names must differ")
+
+    def name_of(self, kind: str, place: int) -> str:
+        """What the new column of this kind and response is called."""
+        given = self.names.get(kind)
+        return given[place] if given else f"{self.models[place].response}_{_SUFFIXES[kind]}"
 
     @property
-    def needs_errors(self) -> bool:
-        return self.standard_errors or self.interval != "none"
-
-    @property
-    def wanted(self) -> tuple[str, ...]:
-        """The new columns, in order."""
-        kinds = ["predict"]
-        if self.residuals:
-            kinds.append("residual")
-        if self.standard_errors:
-            kinds.append("error")
-        if self.interval != "none":
-            kinds += ["lower", "upper"]
-        return tuple(kinds)
+    def new_names(self) -> list[str]:
+        """The new columns in order: kind by kind, response by response."""
+        return [self.name_of(kind, place) for kind in self.wanted.kinds for place in range(len(self.models))]
 
     def most_rows(self, n_columns: int) -> int | None:
         """Rows of a frame of so many columns, None without limit."""
         return None if self.max_cells is None else self.max_cells // max(n_columns, 1)
 
-    def name_of(self, kind: str) -> str:
-        return self.names.get(kind) or f"{self.model.response}_{_SUFFIXES[kind]}"
+
+def _check_wanted(wanted: Wanted, models: tuple[Any, ...]) -> None:
+    if wanted.interval not in ("none", "confidence", "prediction"):
+        raise OptionError(
+            f"rx_predict: interval is {wanted.interval!r}; allowed are 'none', 'confidence' and 'prediction'"
+        )
+    if wanted.interval == "prediction" and not all(isinstance(model, LinearResults) for model in models):
+        raise OptionError("rx_predict: interval='prediction' is for linear models only; use 'confidence'")
+    if not 0.0 < wanted.confidence_level < 1.0:
+        raise OptionError(f"rx_predict: confidence_level is {wanted.confidence_level!r}; it must lie between 0 and 1")
+    if wanted.residual_type not in (None, *RESIDUAL_TYPES):
+        allowed = ", ".join(map(repr, RESIDUAL_TYPES))
+        raise OptionError(f"rx_predict: residual_type is {wanted.residual_type!r}; allowed are {allowed}")
+    if wanted.unseen_levels not in UNSEEN_LEVELS:
+        allowed = ", ".join(map(repr, UNSEEN_LEVELS))
+        raise OptionError(f"rx_predict: unseen_levels is {wanted.unseen_levels!r}; allowed are {allowed}")
+    if wanted.needs_errors and any(model.cov_coef is None for model in models):
+        raise OptionError(
+            "rx_predict: standard errors and intervals need the covariance of the coefficients. "
+            "Fit the model with cov_coef=True"
+        )
 
 
 class Predictor:
-    """A model made ready for blocks of one schema."""
+    """The models of a request made ready for blocks of one schema."""
 
     def __init__(self, request: PredictRequest, schema: Schema, label: str) -> None:
         self.request = request
-        design: Design = request.model.design
-        self.design = design
-        fields = {name: known_column(name, schema, "rx_predict", label) for name in design.variables.columns}
-        self.variables = VariableSet(design.variables.variables, {**design.variables.fields, **fields})
-        self._check_types(fields)
-        coefficients = np.asarray(request.model.coefficients, np.float64)
-        self.beta = design.to_basis(coefficients)
-        self.covariance = _basis_covariance(request.model) if request.needs_errors else np.zeros((1, 1))
-        self.response = self._response(schema, label) if request.residuals else None
+        self.scorers = [Scorer(model, request.wanted, schema, label) for model in request.models]
         self.copied = self._copied(schema, label)
-
-    def _check_types(self, fields: dict[str, Field]) -> None:
-        for variable in self.design.variables.variables:
-            if variable.column is None:
-                continue
-            column = fields[variable.column]
-            textual = column.is_factor or column.is_string
-            if variable.is_factor and variable.bins is None and not textual:
-                raise DesignError(
-                    f"rx_predict: column {column.name!r} is {column.type} in the data; the model has it as a factor"
-                )
-            if textual and not (variable.is_factor and variable.bins is None):
-                raise DesignError(
-                    f"rx_predict: column {column.name!r} is {'a factor' if column.is_factor else 'text'} in the data "
-                    "where the model needs a number"
-                )
-
-    def _response(self, schema: Schema, label: str) -> VariableSet:
-        variable = _observed_variable(self.design)
-        fields = {name: known_column(name, schema, "rx_predict", label) for name in variable.columns}
-        return VariableSet((variable,), fields)
+        self._check_names()
+        new = (Field(name, pa.float64()) for name in request.new_names)
+        self.schema = Schema((*self.copied, *new))
 
     def _copied(self, schema: Schema, label: str) -> tuple[Field, ...]:
-        names = list(self.design.variables.columns) if self.request.write_model_variables else []
-        if self.request.write_model_variables:
-            names = [*(name for name in _observed_variable(self.design).columns if name in schema), *names]
-        names += self.request.extra_variables
+        request = self.request
+        if request.onto_input:
+            new = set(request.new_names)
+            return tuple(column for column in schema if column.name not in new)
+        names: list[str] = []
+        if request.write_model_variables:
+            designs = [scorer.design for scorer in self.scorers]
+            names += [name for one in designs for name in response_variable(one).columns if name in schema]
+            names += [name for one in designs for name in one.variables.columns]
+        names += request.extra_variables
         return tuple(known_column(name, schema, "rx_predict", label) for name in dict.fromkeys(names))
+
+    def _check_names(self) -> None:
+        kept = {column.name for column in self.copied}
+        read = {name for scorer in self.scorers for name in scorer.columns}
+        for name in self.request.new_names:
+            if name in kept or (self.request.onto_input and name in read):
+                raise OptionError(
+                    f"rx_predict: a new column would be called {name!r}, as a column that is "
+                    f"{'read' if name in read else 'copied'}. Choose another name with predict_var_names, "
+                    "residual_var_names, std_errors_var_names or interval_var_names"
+                )
 
     @property
     def columns(self) -> tuple[str, ...]:
-        names = list(self.variables.columns)
-        if self.response is not None:
-            names += self.response.columns
-        names += [column.name for column in self.copied]
-        return tuple(dict.fromkeys(names))
+        """The columns it reads."""
+        names = [name for scorer in self.scorers for name in scorer.columns]
+        return tuple(dict.fromkeys((*names, *(column.name for column in self.copied))))
 
-    @property
-    def schema(self) -> Schema:
-        """Copied columns, then the new ones."""
-        new = tuple(Field(self.request.name_of(kind), pa.float64()) for kind in self.request.wanted)
-        return Schema((*self.copied, *new))
-
-    def __call__(self, block: Block) -> pa.RecordBatch:
-        """Predictions for one block."""
-        self._check_levels(block)
-        eta, variance = self._linear_predictor(block)
-        new = self._columns(block, eta, variance)
+    def __call__(self, block: Block) -> tuple[pa.RecordBatch, Mapping[str, Counter[str]]]:
+        """Predictions for one block, and the levels in it that the model does not know."""
+        scored = [scorer(block) for scorer in self.scorers]
         arrays = [block.columns[column.name].to_arrow(column) for column in self.copied]
-        arrays += [pa.array(new[kind], from_pandas=True) for kind in self.request.wanted]
+        arrays += [
+            pa.array(one.columns[kind], from_pandas=True) for kind in self.request.wanted.kinds for one in scored
+        ]
         batch = pa.RecordBatch.from_arrays(arrays, names=list(self.schema.names))
         if self.request.remove_missings:
-            batch = batch.filter(pa.array(np.isfinite(new["predict"])))
-        return batch
-
-    def _check_levels(self, block: Block) -> None:
-        unknown = self.variables.unknown_levels(block)
-        if not unknown:
-            return
-        name, levels = next(iter(unknown.items()))
-        shown = ", ".join(repr(level) for level in levels[:5]) + (", ..." if len(levels) > 5 else "")
-        if self.request.check_factor_levels:
-            raise DesignError(
-                f"rx_predict: column {name!r} has levels that the model was not fitted with: {shown}. "
-                "Pass check_factor_levels=False to predict missing for such rows"
-            )
-        warnings.warn(
-            f"rx_predict: rows with levels unknown to the model ({name!r}: {shown}) get missing",
-            DataWarning,
-            stacklevel=2,
-        )
-
-    def _linear_predictor(self, block: Block) -> tuple[Floats, Floats]:
-        layout = self.design.layout
-        bound = self.variables.bind(block)
-        eta = np.empty(block.n_rows)
-        with_errors = self.request.needs_errors
-        variance = np.empty(block.n_rows if with_errors else 1)
-        kernels.predict(
-            bound.columns, bound.variables, bound.lookup, bound.n_rows,
-            layout.number_factors, layout.number_first, layout.origins,
-            layout.cell_factors, layout.cell_first, layout.cell_strides, layout.multipliers, layout.n_cells,
-            self.beta, layout.basis_offsets, self.covariance, with_errors, eta, variance,
-        )  # fmt: skip
-        return eta, variance
-
-    def _columns(self, block: Block, eta: Floats, variance: Floats) -> dict[str, Floats]:
-        request, model = self.request, self.request.model
-        logistic = isinstance(model, LogisticResults)
-        respond = logistic and request.type == "response"
-        fitted = special.expit(eta) if respond else eta
-        new = {"predict": fitted}
-        if request.needs_errors:
-            error = np.sqrt(np.maximum(variance, 0.0))
-            new["error"] = fitted * (1.0 - fitted) * error if respond else error
-            if request.interval == "prediction":
-                assert isinstance(model, LinearResults)
-                error = np.sqrt(error**2 + model.residual_variance)
-            upper = 0.5 + request.confidence_level / 2.0
-            factor = special.ndtri(upper) if logistic else special.stdtrit(model.df_residual, upper)
-            lower_eta, upper_eta = eta - factor * error, eta + factor * error
-            new["lower"] = special.expit(lower_eta) if respond else lower_eta
-            new["upper"] = special.expit(upper_eta) if respond else upper_eta
-        if self.response is not None:
-            observed = self._observed(block)
-            reference = special.expit(eta) if logistic else eta
-            new["residual"] = observed - reference
-            # As documented: with residuals asked for, a missing response makes every computed column missing.
-            for values in new.values():
-                values[np.isnan(observed)] = np.nan
-        return new
-
-    def _observed(self, block: Block) -> Floats:
-        assert self.response is not None
-        bound = self.response.bind(block)
-        observed = np.empty((1, block.n_rows))
-        load(bound.columns, bound.variables, bound.lookup, 0, block.n_rows, observed)
-        values: Floats = observed[0]
-        if isinstance(self.request.model, LogisticResults):
-            values = np.where(np.isnan(values), np.nan, (values != 0.0).astype(np.float64))
-        return values
-
-
-def _observed_variable(design: Design) -> Variable:
-    assert design.response_variable is not None
-    return design.response_variable
-
-
-def _basis_covariance(model: Model) -> Floats:
-    """Covariance of the coefficients of the shifted basis: T V T', where T puts model coefficients into the basis."""
-    design: Design = model.design
-    assert model.cov_coef is not None
-    kept = np.flatnonzero(~model.aliased)
-    transform = np.zeros((design.layout.n_basis, len(kept)))
-    places = np.arange(len(kept))
-    np.add.at(transform, (design.first[kept], places), 1.0)
-    moved = design.second[kept] >= 0
-    np.add.at(transform, (design.second[kept][moved], places[moved]), design.factor[kept][moved])
-    return np.ascontiguousarray(transform @ model.cov_coef @ transform.T)
+            missing = np.any([np.isnan(one.columns["predict"]) for one in scored], axis=0)
+            batch = batch.filter(pa.array(~missing))
+        # The responses of one fit share their predictors.
+        return batch, scored[0].unseen
 
 
 def predict(request: PredictRequest) -> pd.DataFrame | None:
@@ -258,22 +168,39 @@ def predict(request: PredictRequest) -> pd.DataFrame | None:
     with Runner(
         request.data, "rx_predict", compute_context=request.compute_context, report_progress=request.report_progress
     ) as runner:
-        output = request.output
-        if output is None:
-            predictor = Predictor(request, runner.source.schema, runner.source.label)
-            batches = runner.map_blocks(predictor.columns, predictor)
-            return _frame(_limited(batches, request.most_rows(len(predictor.schema))), predictor.schema)
         if request.onto_input:
             # The file is written anew beside itself and replaced in one step: old columns, then the new ones.
-            kept = tuple(
-                name
-                for name in runner.source.schema.names
-                if name not in {request.name_of(kind) for kind in request.wanted}
-            )
-            request = replace(request, extra_variables=kept, write_model_variables=False, overwrite=True)
+            request = replace(request, overwrite=True)
         predictor = Predictor(request, runner.source.schema, runner.source.label)
-        _write(request, output, predictor, runner.map_blocks(predictor.columns, predictor))
-        return None
+        unseen: dict[str, Counter[str]] = {}
+        batches = _gathering(runner.map_blocks(predictor.columns, predictor), unseen)
+        frame = None
+        if request.output is None:
+            frame = _frame(_limited(batches, request.most_rows(len(predictor.schema))), predictor.schema)
+        else:
+            _write(request, request.output, predictor, batches)
+        _warn_unseen(request, unseen)
+        return frame
+
+
+def _gathering(
+    scored: Iterator[tuple[pa.RecordBatch, Mapping[str, Counter[str]]]], unseen: dict[str, Counter[str]]
+) -> Iterator[pa.RecordBatch]:
+    """The batches; what they say of unseen levels adds up on the side."""
+    for batch, found in scored:
+        for name, levels in found.items():
+            unseen.setdefault(name, Counter()).update(levels)
+        yield batch
+
+
+def _warn_unseen(request: PredictRequest, unseen: Mapping[str, Counter[str]]) -> None:
+    if unseen:
+        given = "missing" if request.wanted.unseen_levels == "missing" else "the reference level's prediction"
+        warnings.warn(
+            f"rx_predict: rows with levels unknown to the model got {given}: {describe_unseen(unseen)}",
+            DataWarning,
+            stacklevel=4,
+        )
 
 
 def _limited(batches: Iterator[pa.RecordBatch], most: int | None) -> Iterator[pa.RecordBatch]:
@@ -307,7 +234,7 @@ def _new_output(request: PredictRequest, output: str, schema: Schema) -> xdf.Xdf
 
 
 def _write(request: PredictRequest, output: str, predictor: Predictor, batches: Iterator[pa.RecordBatch]) -> None:
-    if request.append == "rows":
+    if request.append == "rows" and Path(output).exists():
         writer = xdf.append(output)
     else:
         try:
@@ -317,3 +244,20 @@ def _write(request: PredictRequest, output: str, predictor: Predictor, batches: 
     with writer:
         for batch in batches:
             writer.write(batch)
+
+
+def models_of(model: Any) -> tuple[CoefficientResults, ...]:
+    """The models behind what a fit returned: itself, or one for each of several responses.
+
+    Raises
+    ------
+    OptionError
+        When it is not a fitted model.
+    """
+    models: tuple[Any, ...] = getattr(model, "models", (model,))
+    if models and all(isinstance(one, CoefficientResults) for one in models):
+        return models
+    raise OptionError(
+        f"rx_predict: model_object is {model.__class__.__name__}; it must be what rx_lin_mod, rx_logit or another "
+        "function that fits a model returned"
+    )

@@ -26,19 +26,20 @@ class SearchScope:
         Of the upper model, in its order, which models keep.
     lattice : Lattice
         The same terms as products, and which are there at first and for ever.
+    offsets : tuple of str
+        What every model has without a coefficient.
     """
 
     response: str
     intercept: bool
     terms: tuple[str, ...]
     lattice: Lattice
+    offsets: tuple[str, ...] = ()
 
     def formula(self, terms: Iterable[int]) -> str:
         """The formula of a model in scope."""
-        right = [self.terms[t] for t in sorted(terms)]
-        if not self.intercept:
-            right.append("- 1")
-        return f"{self.response} ~ " + (" + ".join(right).replace("+ - 1", "- 1") if right else "1")
+        right = " + ".join([*(self.terms[t] for t in sorted(terms)), *self.offsets]) or "1"
+        return f"{self.response} ~ {right}" + ("" if self.intercept else " - 1")
 
     @property
     def upper_formula(self) -> str:
@@ -72,6 +73,7 @@ def scope_for(runner: Runner, request: ModelRequest) -> SearchScope:
             base=frozenset(i for i, key in enumerate(keys) if key in base_keys),
             lower=frozenset(keys.index(_key(term)) for term in lower),
         ),
+        offsets=tuple(f"offset({offset.text})" for offset in base.offsets),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rxcore.analyses.cross_products import basis_of, model_products, narrowed
+from rxcore.analyses.cross_products import basis_of, model_products, narrowed, rounding_of
 from rxcore.analyses.modelling import ModelRequest
 from rxcore.analyses.scope import SearchScope
 from rxcore.design import Design, DesignTerm
@@ -21,6 +21,7 @@ from rxcore.solvers.subsets import Subset
 from rxcore.step_control import RxStepControl
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
 from rxcore.variables import Floats
+from xdf.schema import Schema
 
 # A model that leaves less than this share of the response's square sum unexplained leaves nothing but rounding.
 PERFECT = 1e-24
@@ -64,20 +65,26 @@ class _Products:
     high: Floats
     low: Floats
     magnitudes: Floats
+    noise_share: float
 
 
 def select_linear(
-    request: ModelRequest, scope: SearchScope, design: Design, updater: CrossProduct, found: CrossProducts
+    request: ModelRequest,
+    scope: SearchScope,
+    design: Design,
+    updater: CrossProduct,
+    found: CrossProducts,
+    schema: Schema,
 ) -> tuple[StepPath, list[DesignTerm]]:
     """The path of the search, and the terms where it ends, in the order of the scope."""
     control = request.selection
     assert control is not None
     own, products = narrowed(updater, found, design)
     high, low = model_products(own, products)
-    magnitudes = np.sqrt(np.diag(products.matrix))
+    magnitudes, noise_share = rounding_of(own, products, schema)
     n = float(found.matrix[0, 0]) if request.fweights is not None else float(found.counts[kernels.N_VALID])
     yardstick = Yardstick(n, control.scale, control.k, True, False, control.test or "F")
-    nothing = Subset.empty(high, low, basis_of(own.design), magnitudes)
+    nothing = Subset.empty(high, low, basis_of(own.design), magnitudes, noise_share)
     models = LinearModels(design, nothing)
     unexplained = models.move(frozenset()).deviance
     steps = search(scope.lattice, control, models, yardstick)
@@ -88,8 +95,9 @@ def select_linear(
         )
     coefficients = None
     if control.keep_step_coefs:
-        kept = [_coefficients(own.design, _Products(high, low, magnitudes), step.terms) for step in steps]
-        coefficients = pd.DataFrame(dict(enumerate(kept)), index=list(design.names))
+        kept = [_coefficients(own.design, _Products(high, low, magnitudes, noise_share), step.terms) for step in steps]
+        values = {str(place): column for place, column in enumerate(kept)}
+        coefficients = pd.DataFrame({"Coefficient": list(design.names), **values})
     path = describe(scope, control, yardstick, steps, coefficients)
     return path, [design.terms[term] for term in sorted(steps[-1].terms)]
 
@@ -105,7 +113,13 @@ def _coefficients(design: Design, products: _Products, terms: Terms) -> Floats:
     part = Basis(basis.first[places], basis.second[places], basis.factor[places])
     block = np.ix_(with_response, with_response)
     solution = solve(
-        products.high[block], products.low[block], order, part, products.magnitudes, intercept=design.intercept
+        products.high[block],
+        products.low[block],
+        order,
+        part,
+        products.magnitudes,
+        intercept=design.intercept,
+        noise_share=products.noise_share,
     )
     values = np.zeros(design.n_coefficients)
     values[places] = solution.coefficients

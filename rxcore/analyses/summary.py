@@ -11,7 +11,7 @@ import pandas as pd
 
 from rxcore.analyses.modelling import cube_frame
 from rxcore.design import DesignTerm
-from rxcore.errors import DesignError, OptionError
+from rxcore.errors import DesignError, FormulaError, OptionError
 from rxcore.formula import parse_formula
 from rxcore.kernels import moments as kernels
 from rxcore.results.summary import CategoryTable, SummaryResults, category_labels
@@ -60,6 +60,8 @@ def summarize(request: SummaryRequest) -> SummaryResults:
         request.data, "rx_summary", compute_context=request.compute_context, report_progress=request.report_progress
     ) as runner:
         formula = parse_formula(request.formula)
+        if formula.offsets:
+            raise FormulaError("rx_summary: offset() belongs to models; write its column as a term of its own")
         weights = (request.pweights, request.fweights)
         check_columns(formula, weights, runner.source.schema, "rx_summary", runner.source.label)
         formula = expand_everything(formula, runner.source.schema, weights)
@@ -98,6 +100,11 @@ def _check(request: SummaryRequest, found: MomentsResult) -> None:
         raise DesignError(
             f"rx_summary: weights column {request.weight!r} is negative in {found.n_negative_weight:,} rows; "
             "weights must be zero or more"
+        )
+    if any(np.isinf(table[:, kernels.WEIGHT]).any() for table in found.tables):
+        raise DesignError(
+            f"rx_summary: weights column {request.weight!r} holds infinite values; weights must be finite. Exclude "
+            "such rows with row_selection"
         )
     if request.fweights is not None and found.n_fractional_weight:
         raise DesignError(

@@ -126,7 +126,10 @@ def rx_lin_mod(
     Notes
     -----
     Passes: one; one more for text columns without known levels, and up to two where a variance inflation exceeds 1e6 or
-    the numbers lie far from the first block's mean. Memory: the blocks in flight, and 8 bytes for each product of
+    the numbers lie far from the first block's mean. Small data, and numbers that others nearly explain, are summed once
+    more in double-double (about ten times as slow a pass): the result is then that of exact arithmetic on the values
+    given, and a column is dropped only where rounding of the values themselves could explain what is left of it (see
+    ``docs/parity-nist.md``). Memory: the blocks in flight, and 8 bytes for each product of
     columns; factors are never expanded. Missing values: a row with any missing variable is left out. Weights: with
     fweights the number of observations is their sum, with pweights the number of rows. Matches R 4.x ``lm`` with
     ``contr.treatment`` based at the last level, to 1e-9 or better. A column that those before it explain is dropped,

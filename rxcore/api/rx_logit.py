@@ -47,6 +47,7 @@ def rx_logit(
     verbose: int = 0,
     compute_context: RxComputeContext | str | None = None,
     vcov: Any = None,
+    offset: str | None = None,
     **kwargs: Any,
 ) -> LogisticResults:
     """Fit a logistic model on data of any size.
@@ -85,6 +86,8 @@ def rx_logit(
         Overrides the current one for this call.
     vcov : str or dict, default "classical"
         ``"HC0"`` to ``"HC3"``, ``{"cluster": "store"}`` or ``{"cluster": ["firm", "year"]}``; see :func:`rx_lin_mod`.
+    offset : str, optional
+        A column or expression added to the log odds without a coefficient; also as ``offset(...)`` in the formula.
     blocks_per_read, verbose
         Accepted for compatibility; they change nothing.
     gradient_tolerance
@@ -152,6 +155,7 @@ def rx_logit(
         ),
         pweights=column_name("rx_logit", "pweights", pweights),
         fweights=column_name("rx_logit", "fweights", fweights),
+        offset=column_name("rx_logit", "offset", offset),
         drop_first=drop_first,
         cov_coef=cov_coef,
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,

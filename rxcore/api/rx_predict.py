@@ -9,13 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-from rxcore.analyses.predict import PredictRequest, predict
+from rxcore.analyses.predict import PredictRequest, models_of, predict
+from rxcore.analyses.scoring import Wanted
 from rxcore.api.data_sources import RxXdfData, output_target
 from rxcore.arguments import name_list, take_spellings
 from rxcore.compute_context import RxComputeContext
 from rxcore.errors import OptionError
-from rxcore.results.linear import LinearResults
-from rxcore.results.logistic import LogisticResults
 from rxcore.runner import DataRequest
 
 # Cells of a data frame made from a file, as rx_data_step has it; beyond it the frame stops with a warning.
@@ -69,48 +68,63 @@ def rx_predict_default(
     xdf_compression_level: int = 0,
     compute_context: RxComputeContext | str | None = None,
     max_rows_by_cols: int | None = MAX_ROWS_BY_COLS,
+    residual_type: str = "usual",
+    unseen_levels: str | None = None,
     **kwargs: Any,
 ) -> Any:
-    """Predictions, residuals, standard errors and intervals of a linear or logistic model, block by block.
+    """Predictions, residuals, standard errors and intervals of a fitted model, block by block.
 
     Parameters
     ----------
     model_object : LinearResults or LogisticResults
-        What :func:`rx_lin_mod` or :func:`rx_logit` returned.
+        What :func:`rx_lin_mod`, :func:`rx_logit` or another fit returned, or :func:`rx_unserialize_model` read.
     data : source, path, data frame or Arrow object
-        Must hold the model's predictors; the response only when residuals are asked for.
+        Must hold the model's predictors (and the columns of its offset); the response only when residuals are asked
+        for.
     output_data : RxXdfData or path, optional
-        A .xdf file for the result. None returns a data frame. The file that is read may be named with
-        ``overwrite=True``: the new columns are then added to it, in one atomic replacement.
+        A .xdf file for the result. None returns a data frame of the new columns (the original appends them to an .xdf
+        input instead; here the input changes only when asked). The file that is read may be named with
+        ``overwrite=True``: the new columns are then added to it, in one atomic replacement; columns of the same names
+        are replaced.
     compute_standard_errors : bool, default False
-        Column ``<response>_StdErr``. The model must have been fitted with ``cov_coef=True``.
+        Column ``<response>_StdErr``, on the scale of `type` (for a response by the delta method). The model must have
+        been fitted with ``cov_coef=True``; whichever covariance it has (classical, robust, clustered) is used.
     interval : {"none", "confidence", "prediction"}
-        Columns ``<response>_Lower`` and ``<response>_Upper``; "prediction" for linear models only.
+        Columns ``<response>_Lower`` and ``<response>_Upper``; "prediction" for linear models only. For rows with
+        weights the variance of a new observation is that of weight 1, as in R.
     confidence_level : float, default 0.95
     compute_residuals : bool, default False
-        Column ``<response>_Resid``, observed less predicted. Rows whose response is missing get missing in every new
-        column.
+        Column ``<response>_Resid``. Rows whose response is missing get missing in every new column.
     type : {"response", "link"}, default "response"
-        For a logistic model: probabilities or log odds.
+        For a logistic model: probabilities or log odds. Residuals are on the response scale with either.
     write_model_vars : bool, default False
         Copy the response and the predictors to the output.
     extra_vars_to_write : list of str, optional
         Further columns to copy.
     remove_missings : bool, default False
-        Leave out rows whose prediction is missing.
+        Leave out rows whose prediction is missing. Refused where the data are their own output.
     append : {"none", "rows"}, optional
-        Add rows to an existing output file.
+        "rows" adds rows to the output file; one that is not there is made.
     overwrite : bool, default False
     check_factor_levels : bool, default True
         Refuse rows with factor levels that the model was not fitted with; False predicts missing for them. Levels are
-        matched by value; their order does not matter.
+        matched by value; their order does not matter. `unseen_levels` says the same with one choice more.
     predict_var_names, residual_var_names, std_errors_var_names, interval_var_names
-        Names for the new columns, instead of ``<response>_Pred`` and so on.
+        Names for the new columns, instead of ``<response>_Pred`` and so on; one for each response, and for intervals
+        all lower limits before all upper ones.
     xdf_compression_level : int, default 0
         -1 to 9.
     max_rows_by_cols : int, default 3,000,000
         Most cells of a data frame made from a file; the rest of the rows is left out with a warning. A data frame as
         input has no limit.
+    residual_type : {"usual", "pearson", "deviance"}, default "usual"
+        Observed less predicted response; that over the root of the variance function; or the signed root of the row's
+        deviance. The latter two carry the root of a probability weight, whose column must then be in the data. As R's
+        ``residuals(type = "response" | "pearson" | "deviance")``.
+    unseen_levels : {"error", "missing", "reference"}, optional
+        What rows get whose factor level the model was not fitted with: nothing, by an error; missing; or the prediction
+        of the reference level (the last one, the first with ``drop_first``). The latter two warn with the number of
+        rows. Default: what `check_factor_levels` says.
     report_progress : int, optional
         0 silent to 3 all timings; default ``RxOptions reportProgress``.
     compute_context : optional
@@ -129,8 +143,9 @@ def rx_predict_default(
     Notes
     -----
     Passes: one. Memory: a few blocks. Missing values: a row with a missing predictor has a missing prediction. Limits
-    of a logistic model are computed on the link scale with the normal quantile and transformed, so they lie within 0
-    and 1; those of a linear model use t. Matches R's ``predict`` with ``se.fit`` and ``interval``.
+    are computed on the link scale, with the quantile of t where the dispersion was estimated (linear models) and of the
+    normal distribution otherwise, and transformed, so that those of a probability lie within 0 and 1. Matches R 4.x
+    ``predict`` with ``se.fit`` and ``interval`` to 1e-8 or better.
 
     Examples
     --------
@@ -139,36 +154,39 @@ def rx_predict_default(
     >>> model = rx_lin_mod("y ~ x", frame, cov_coef=True, report_progress=0)
     >>> list(rx_predict_default(model, frame, interval="confidence", report_progress=0).columns)
     ['y_Pred', 'y_Lower', 'y_Upper']
+    >>> rx_predict_default(model, frame, compute_residuals=True, report_progress=0)["y_Resid"].round(3).tolist()
+    [0.1, -0.3, 0.3, -0.1]
     """
     spellings = {"max_rows_by_columns": "max_rows_by_cols", "out_data": "output_data", "input_data": "data"}
     spelled = take_spellings("rx_predict", kwargs, spellings, rx_predict_default)
     output_data = spelled.get("output_data", output_data)
     data = spelled.get("data", data)
-    if not isinstance(model_object, LinearResults | LogisticResults):
-        raise OptionError(
-            f"rx_predict: model_object is {model_object.__class__.__name__}; it must be what rx_lin_mod or "
-            "rx_logit returned"
-        )
+    models = models_of(model_object)
+    if type not in (None, "response", "link"):
+        raise OptionError(f"rx_predict: type is {type!r}; allowed are 'response' and 'link'")
     if append not in (None, "none", "rows"):
         raise OptionError(f"rx_predict: append is {append!r}; allowed are 'none' and 'rows'")
     output, blocks_per_file = _output_path(output_data)
+    policy = ("error" if check_factor_levels else "missing") if unseen_levels is None else unseen_levels
     request = PredictRequest(
-        model=model_object,
+        models=models,
         data=DataRequest(data),
+        wanted=Wanted(
+            standard_errors=compute_standard_errors,
+            interval=interval,
+            confidence_level=float(confidence_level),
+            residual_type=residual_type if compute_residuals else None,
+            response_scale=type != "link",
+            unseen_levels=policy,
+        ),
         output=output,
         blocks_per_file=blocks_per_file,
         onto_input=output is not None and overwrite and append != "rows" and _same_file(data, output),
-        standard_errors=compute_standard_errors,
-        interval=interval,
-        confidence_level=float(confidence_level),
-        residuals=compute_residuals,
-        type="response" if type is None else type,
         write_model_variables=write_model_vars,
         extra_variables=name_list("rx_predict", "extra_vars_to_write", extra_vars_to_write),
         remove_missings=remove_missings,
         append=append or "none",
         overwrite=overwrite,
-        check_factor_levels=check_factor_levels,
         names=_names(predict_var_names, residual_var_names, std_errors_var_names, interval_var_names),
         compression_level=xdf_compression_level,
         compute_context=compute_context,
@@ -179,23 +197,22 @@ def rx_predict_default(
     return frame if output is None else RxXdfData(output)
 
 
-def _names(predicted: Any, residual: Any, error: Any, interval: Any) -> dict[str, str]:
-    names: dict[str, str] = {}
+def _names(predicted: Any, residual: Any, error: Any, interval: Any) -> dict[str, tuple[str, ...]]:
+    """The user's names by kind of column; of the interval all lower limits, then all upper ones."""
+    names: dict[str, tuple[str, ...]] = {}
     for kind, argument, value in (
         ("predict", "predict_var_names", predicted),
         ("residual", "residual_var_names", residual),
         ("error", "std_errors_var_names", error),
     ):
         given = name_list("rx_predict", argument, value)
-        if len(given) > 1:
-            raise OptionError(f"rx_predict: {argument} has {len(given)} names; the model has one response")
         if given:
-            names[kind] = given[0]
+            names[kind] = given
     limits = name_list("rx_predict", "interval_var_names", interval)
+    if len(limits) % 2:
+        raise OptionError(f"rx_predict: interval_var_names needs two names, lower and upper; got {len(limits)}")
     if limits:
-        if len(limits) != 2:
-            raise OptionError(f"rx_predict: interval_var_names needs two names, lower and upper; got {len(limits)}")
-        names["lower"], names["upper"] = limits
+        names["lower"], names["upper"] = limits[: len(limits) // 2], limits[len(limits) // 2 :]
     return names
 
 

@@ -22,8 +22,8 @@ from rxcore.kernels.tiles import TILE, form_cells, form_numbers, keep_complete, 
 DENSE_NUMBERS = 12
 
 N_VALID, N_MISSING, N_ZERO_WEIGHT, N_NEGATIVE_WEIGHT, N_FRACTIONAL_WEIGHT = range(5)
-N_SATURATED, N_EVENTS, N_OTHER_RESPONSE = range(5, 8)
-COUNTS = 8
+N_SATURATED, N_EVENTS, N_OTHER_RESPONSE, N_INVALID, N_BAD_RESPONSE = range(5, 10)
+COUNTS = 10
 
 
 @kernel

@@ -20,6 +20,24 @@ from rxcore.kernels.cross_product import (
     move,
     take_rows,
 )
+from rxcore.kernels.families import (
+    BINOMIAL,
+    DEVIANCE,
+    NULL_DEVIANCE,
+    PEARSON,
+    RESPONSE,
+    SATURATED,
+    WEIGHT,
+    check_tile,
+    deviance_tile,
+    inverse_link_tile,
+    inverse_variance_tile,
+    link_tile,
+    saturated_tile,
+    start_tile,
+    theta_tile,
+    weights_tile,
+)
 from rxcore.kernels.jit import kernel
 from rxcore.kernels.tiles import TILE, form_cells, form_numbers, keep_complete, load
 
@@ -44,6 +62,22 @@ def predictor_tile(numbers, cells, count, multipliers, beta, beta_offsets, eta):
         by = multipliers[t]
         for i in range(count):
             eta[i] += beta[offset + cells[t, i]] * numbers[by, i]
+
+
+@kernel
+def add_offset(offset, count, eta):  # type: ignore[no-untyped-def]
+    """Add what needs no coefficient to the linear predictors of a tile."""
+    for i in range(count):
+        eta[i] += offset[i]
+
+
+@kernel
+def weight_of_events(response, prior, count):  # type: ignore[no-untyped-def]
+    """Sum of the weights where the response is not zero."""
+    total = 0.0
+    for i in range(count):
+        total += prior[i] if response[i] != 0.0 else 0.0
+    return total
 
 
 @kernel
@@ -97,12 +131,14 @@ def add_score(numbers, cells, residuals, count, multipliers, beta_offsets, gradi
 
 @kernel
 def irls_pass(  # type: ignore[no-untyped-def]
-    columns, variables, lookup, n_rows, weight_variable, response_variable, family,
+    columns, variables, lookup, n_rows, weight_variable, response_variable, offset_variable, family,
     number_factors, number_first, origins, cell_factors, cell_first, cell_strides,
     multipliers, n_cells, cell_offsets, pair_offsets, beta, beta_offsets, sums, gradient, totals, counts, missing,
 ):  # fmt: skip
-    """Fold one block at coefficients ``beta``: information into ``sums``, score into ``gradient``, deviance and sum of
-    prior weights into ``totals``.
+    """Fold one block at coefficients ``beta``: information into ``sums``, score into ``gradient``, deviance and sums of
+    prior weights and of weighted responses into ``totals``.
+
+    ``offset_variable`` is added to the linear predictor; -1 for none.
     """
     part = np.zeros(sums.shape[0])
     flush = flush_interval(sums.shape[0])
@@ -124,9 +160,13 @@ def irls_pass(  # type: ignore[no-untyped-def]
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
         predictor_tile(numbers, cells, kept, multipliers, beta, beta_offsets, eta)
+        if offset_variable >= 0:
+            add_offset(tile[offset_variable], kept, eta)
         for i in range(kept):
-            totals[1] += prior[i]
-        totals[0] += score_tile(
+            totals[WEIGHT] += prior[i]
+        if weight_variable >= 0 and family == BINOMIAL_LOGIT:
+            totals[RESPONSE] += weight_of_events(tile[response_variable], prior, kept)
+        totals[DEVIANCE] += score_tile(
             family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts
         )
         add_tile(
@@ -138,12 +178,110 @@ def irls_pass(  # type: ignore[no-untyped-def]
         add_score(numbers, cells, residuals, kept, multipliers, beta_offsets, gradient)
 
 
+# Settings of `family_pass`: whole numbers and numbers, one place each.
+FAMILY, LINK, WEIGHT_VARIABLE, RESPONSE_VARIABLE, OFFSET_VARIABLE, TRIALS, START, DETAILS, WITH_THETA = range(9)
+CODES = 9
+# PARAMETER is the power of a Tweedie variance, or a negative binomial's theta.
+PARAMETER, LINK_POWER, NULL_MEAN = range(3)
+SETTINGS = 3
+
+
+@kernel
+def family_tile(  # type: ignore[no-untyped-def]
+    codes, settings, response, prior, count, eta, mu, other, slope, inverse, weights, residuals, totals, counts
+):  # fmt: skip
+    """What `score_tile` does, for any family and link: working weights and weighted score residuals at linear
+    predictors ``eta``; deviance and Pearson's chi-square go to ``totals``.
+    """
+    family, parameter = codes[FAMILY], settings[PARAMETER]
+    inverse_link_tile(codes[LINK], settings[LINK_POWER], family == BINOMIAL, eta, count, mu, other, slope)
+    inverse_variance_tile(family, parameter, count, mu, other, inverse)
+    totals[PEARSON] += weights_tile(
+        family, response, prior, count, mu, other, slope, inverse, weights, residuals, counts
+    )
+    totals[DEVIANCE] += deviance_tile(family, parameter, response, prior, codes[TRIALS], count, mu, other, totals)
+
+
+@kernel
+def _details_tile(codes, settings, response, prior, count, mu, other, totals):  # type: ignore[no-untyped-def]
+    """What one pass of a fit is enough for: the null deviance, and the likelihood of the response alone."""
+    family, parameter = codes[FAMILY], settings[PARAMETER]
+    totals[SATURATED] += saturated_tile(family, parameter, response, prior, codes[TRIALS], count)
+    if codes[WITH_THETA]:
+        theta_tile(parameter, response, prior, count, mu, totals)
+    aside = np.zeros(totals.shape[0])
+    for i in range(count):
+        mu[i] = settings[NULL_MEAN]
+        other[i] = 1.0 - mu[i]
+    totals[NULL_DEVIANCE] += deviance_tile(family, parameter, response, prior, 0, count, mu, other, aside)
+
+
+@kernel
+def family_pass(  # type: ignore[no-untyped-def]
+    columns, variables, lookup, n_rows, codes, settings,
+    number_factors, number_first, origins, cell_factors, cell_first, cell_strides,
+    multipliers, n_cells, cell_offsets, pair_offsets, beta, beta_offsets, sums, gradient, totals, counts, missing,
+):  # fmt: skip
+    """`irls_pass` for any family and link; a kernel of its own, so that logistic models need not wait for its
+    compilation. With START the means come from the response, and the score is that of the working response itself, so
+    that one step from zero gives R's first coefficients.
+    """
+    part = np.zeros(sums.shape[0])
+    flush = flush_interval(sums.shape[0])
+    tile = np.empty((variables.shape[0], TILE))
+    rows = np.empty(TILE, np.int64)
+    work = np.empty((9, TILE))
+    prior, weights, residuals, eta, mu, other, slope, inverse, product = (
+        work[0], work[1], work[2], work[3], work[4], work[5], work[6], work[7], work[8],
+    )  # fmt: skip
+    numbers = np.empty((number_first.shape[0], TILE))
+    scaled = np.empty((number_first.shape[0], TILE))
+    places = np.empty(TILE, np.int64)
+    cells = np.empty((max(n_cells.shape[0], 1), TILE), np.int64)
+    offset = codes[OFFSET_VARIABLE]
+    response = tile[codes[RESPONSE_VARIABLE]]
+    for start in range(0, n_rows, TILE):
+        count = min(TILE, n_rows - start)
+        load(columns, variables, lookup, start, count, tile)
+        kept = take_rows(tile, count, codes[WEIGHT_VARIABLE], rows, prior, counts, missing)
+        form_numbers(tile, number_factors, number_first, origins, kept, numbers)
+        form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
+        if codes[START]:
+            start_tile(codes[FAMILY], response, prior, kept, mu)
+            link_tile(codes[LINK], settings[LINK_POWER], mu, kept, eta)
+        else:
+            predictor_tile(numbers, cells, kept, multipliers, beta, beta_offsets, eta)
+            if offset >= 0:
+                add_offset(tile[offset], kept, eta)
+        for i in range(kept):
+            totals[WEIGHT] += prior[i]
+            totals[RESPONSE] += prior[i] * response[i]
+        family_tile(
+            codes, settings, response, prior, kept, eta, mu, other, slope, inverse, weights, residuals, totals, counts
+        )
+        check_tile(codes[FAMILY], settings[PARAMETER], response, kept, mu, other, counts)
+        if codes[START]:
+            for i in range(kept):
+                if weights[i] > 0.0:
+                    residuals[i] += weights[i] * (eta[i] - (tile[offset, i] if offset >= 0 else 0.0))
+        if codes[DETAILS]:
+            _details_tile(codes, settings, response, prior, kept, mu, other, totals)
+        add_tile(
+            numbers, cells, weights, kept, multipliers, n_cells, cell_offsets, pair_offsets,
+            scaled, product, places, part,
+        )  # fmt: skip
+        if (start // TILE + 1) % flush == 0 or start + TILE >= n_rows:
+            move(part, sums)
+        add_score(numbers, cells, residuals, kept, multipliers, beta_offsets, gradient)
+
+
 @kernel
 def predict(  # type: ignore[no-untyped-def]
-    columns, variables, lookup, n_rows, number_factors, number_first, origins, cell_factors, cell_first, cell_strides,
-    multipliers, n_cells, beta, beta_offsets, covariance, with_errors, eta, variance,
+    columns, variables, lookup, n_rows, offset_variable,
+    number_factors, number_first, origins, cell_factors, cell_first, cell_strides, multipliers, n_cells,
+    beta, beta_offsets, covariance, with_errors, eta, variance,
 ):  # fmt: skip
-    """Linear predictor of every row, NaN where a variable is missing; with errors also x' V x."""
+    """Linear predictor of every row, offset included, NaN where a variable is missing; with errors also x' V x."""
     n_variables = variables.shape[0]
     n_terms = multipliers.shape[0]
     width = number_first.shape[0]
@@ -162,6 +300,8 @@ def predict(  # type: ignore[no-untyped-def]
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
         predictor_tile(numbers, cells, kept, multipliers, beta, beta_offsets, fitted)
+        if offset_variable >= 0:
+            add_offset(tile[offset_variable], kept, fitted)
         for i in range(count):
             eta[start + i] = np.nan
         for i in range(kept):

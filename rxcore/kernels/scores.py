@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from rxcore.kernels.cross_product import COUNTS, take_rows
-from rxcore.kernels.glm import predictor_tile, score_tile
+from rxcore.kernels.glm import add_offset, predictor_tile, score_tile
 from rxcore.kernels.jit import kernel
 from rxcore.kernels.tiles import TILE, form_cells, form_numbers, keep_complete, load
 
@@ -36,7 +36,7 @@ def place_scores(origins, residuals, weights, prior, kept, first, scores):  # ty
 
 @kernel
 def score_rows(  # type: ignore[no-untyped-def]
-    columns, variables, lookup, begin, end, weight_variable, response_variable, family,
+    columns, variables, lookup, begin, end, weight_variable, response_variable, offset_variable, family,
     number_factors, number_first, origins, cell_factors, cell_first, cell_strides, multipliers,
     beta, basis_offsets, scores,
 ):  # fmt: skip
@@ -60,6 +60,8 @@ def score_rows(  # type: ignore[no-untyped-def]
         form_numbers(tile, number_factors, number_first, origins, kept, numbers)
         form_cells(tile, cell_factors, cell_first, cell_strides, kept, cells)
         predictor_tile(numbers, cells, kept, multipliers, beta, basis_offsets, eta)
+        if offset_variable >= 0:
+            add_offset(tile[offset_variable], kept, eta)
         score_tile(family, tile[response_variable], prior, weight_variable >= 0, kept, eta, weights, residuals, counts)
         place_scores(tile[n_variables], residuals, weights, prior, kept, start - begin, scores)
 

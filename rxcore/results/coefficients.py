@@ -237,7 +237,7 @@ class CoefficientResults:
     @property
     def step_coefs(self) -> pd.DataFrame | None:
         """Coefficients at each step of the selection; None unless ``keep_step_coefs`` was asked for."""
-        return None if self.steps is None else self.steps.coefficients
+        return None if self.steps is None else self.steps.step_coefs
 
     @property
     def df(self) -> tuple[int, float, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -96,7 +97,7 @@ class LinearResults(CoefficientResults):
         sigma = text.format_number(float(f"{self.sigma:.{digits - 1}e}"))
         lines = [f"Residual standard error: {sigma} on {df_residual} degrees of freedom"]
         if self.df_model > 0:
-            f_value = text.format_general(self.f_value, digits).strip()
+            f_value = "NaN" if math.isnan(self.f_value) else text.format_general(self.f_value, digits)
             freedom = f"{text.format_count(self.df_model)} and {df_residual} DF"
             wald = "" if self.vcov_type == "classical" else "Wald "
             p_value = text.format_p_values([self.f_pvalue], digits)[0]

@@ -41,6 +41,11 @@ class MultipleLinearResults:
 
     models: tuple[LinearResults, ...]
 
+    def __post_init__(self) -> None:
+        names = {model.coefficient_names for model in self.models}
+        if len(names) != 1:
+            raise ValueError(f"MultipleLinearResults: {len(self.models)} models of {len(names)} sets of columns")
+
     # -- what responses share -----------------------------------------------------------------------------------------
 
     @property

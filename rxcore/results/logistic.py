@@ -8,6 +8,7 @@ from typing import ClassVar
 
 import pandas as pd
 
+from rxcore.families import Family, binomial
 from rxcore.results import text
 from rxcore.results.coefficients import SHARED_ITEMS, CoefficientResults, FloatArray
 
@@ -28,7 +29,7 @@ class LogisticResults(CoefficientResults):
     aic : float
         Deviance plus twice the rank.
     null_deviance, df_null : float or None
-        Deviance and degrees of freedom of the intercept alone; None where they were not computed, as in RevoScaleR.
+        Deviance and degrees of freedom of the intercept alone (with the offset, if any); None where not computed.
     iterations : int
         Passes of iteratively reweighted least squares that were needed.
     converged : bool
@@ -60,6 +61,11 @@ class LogisticResults(CoefficientResults):
         "iterations": "iterations",
         "converged": "converged",
     }
+
+    @property
+    def family(self) -> Family:
+        """Binomial with the logit link."""
+        return binomial()
 
     @property
     def _statistics(self) -> FloatArray:

@@ -27,7 +27,8 @@ class StepPath:
     candidates : tuple of pandas.DataFrame
         For each model on the way, what every change in question would have made of it, the best first.
     coefficients : pandas.DataFrame or None
-        Coefficients at each step, 0 for terms that are not there, NaN for dropped columns; where asked for.
+        Where asked for: a row for each column in scope, named under ``Coefficient``, and a column for each step, "0"
+        first. 0 for terms that are not there, NaN for dropped columns. `step_coefs` has the names as its index.
     """
 
     anova: pd.DataFrame
@@ -35,6 +36,11 @@ class StepPath:
     final: str
     candidates: tuple[pd.DataFrame, ...] = ()
     coefficients: pd.DataFrame | None = None
+
+    @property
+    def step_coefs(self) -> pd.DataFrame | None:
+        """`coefficients` under their names; RevoScaleR's ``stepCoefs``."""
+        return None if self.coefficients is None else self.coefficients.set_index("Coefficient").rename_axis(None)
 
     def to_frame(self) -> pd.DataFrame:
         """The steps: `anova`."""

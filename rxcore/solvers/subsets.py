@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rxcore.kernels import double_double
-from rxcore.solvers.normal_equations import Basis, Dependence
+from rxcore.solvers.normal_equations import NOISE, Basis, Dependence
 from rxcore.variables import Floats
 
 Flags = npt.NDArray[np.bool_]
@@ -40,10 +40,10 @@ class Subset:
     dependence: Dependence
 
     @classmethod
-    def empty(cls, high: Floats, low: Floats, basis: Basis, magnitudes: Floats) -> Subset:
+    def empty(cls, high: Floats, low: Floats, basis: Basis, magnitudes: Floats, noise_share: float = NOISE) -> Subset:
         """The model without any column. Matrices as for :func:`rxcore.solvers.normal_equations.solve`."""
         none = np.zeros(len(basis.first), np.bool_)
-        return cls(high.copy(), low.copy(), none, none, Dependence.of(high, basis, magnitudes))
+        return cls(high.copy(), low.copy(), none, none, Dependence.of(high, basis, magnitudes, noise_share))
 
     @property
     def rank(self) -> int:

@@ -32,11 +32,14 @@ class CrossProducts:
         Rows, by the ``N_*`` of ``kernels/cross_product.py``.
     missing : array of int
         Missing values of each variable of the design.
+    low : array (n_basis, n_basis), or None
+        The lower halves of the sums, where they were formed in double-double.
     """
 
     matrix: Floats
     counts: Ints
     missing: Ints
+    low: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

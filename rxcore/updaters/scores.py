@@ -22,7 +22,8 @@ def row_scores(model: GlmPass, bound: BoundBlock, begin: int, end: int) -> Float
     design, layout = model.design, model.design.layout
     scores = np.empty((kernels.SCORES, end - begin))
     kernels.score_rows(
-        bound.columns, bound.variables, bound.lookup, begin, end, design.weight, design.response, model.family,
+        bound.columns, bound.variables, bound.lookup, begin, end,
+        design.weight, design.response, model.offset, model.family,
         layout.number_factors, layout.number_first, layout.origins,
         layout.cell_factors, layout.cell_first, layout.cell_strides, layout.multipliers,
         model.beta, layout.basis_offsets, scores,

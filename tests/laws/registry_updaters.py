@@ -9,24 +9,29 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
+import naive_glm as slow
 import numpy as np
 
+from rxcore import families
 from rxcore.blocks import Block
 from rxcore.design import Design, DesignTerm, make_design
+from rxcore.families import Family
 from rxcore.kernels import cross_product as products
+from rxcore.kernels import families as glm_sums
 from rxcore.kernels import glm
 from rxcore.kernels import moments as moments_fields
-from rxcore.testing.comparisons import Rounding
+from rxcore.testing.comparisons import Rounding, Sample
 from rxcore.testing.examples import TableSource, example_table
 from rxcore.testing.reshape import concatenate, logical_values, valid_rows
 from rxcore.testing.updater_case import UpdaterCase
 from rxcore.updaters.cluster_keys import n_parts
 from rxcore.updaters.cluster_scores import ClusterMeat, ClusterScores
 from rxcore.updaters.cross_product import CrossProduct, CrossProducts
-from rxcore.updaters.glm import GlmPass, GlmPassResult
+from rxcore.updaters.glm import FamilyPass, GlmPass, GlmPassResult
 from rxcore.updaters.levels import Levels
 from rxcore.updaters.meat import Meat, MeatResult
 from rxcore.updaters.moments import Moments, MomentsItem, MomentsResult
+from rxcore.updaters.precise_product import PreciseProduct
 from rxcore.variables import Variable, VariableSet
 
 TABLE = example_table(240)
@@ -159,9 +164,11 @@ def moments_case(name: str, **settings: Any) -> UpdaterCase:
 # Cross-products and passes of generalized linear models
 
 
-def design(terms: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], weight: int) -> Design:
+def design(
+    terms: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], weight: int, response: int = FLAG, offset: int = -1
+) -> Design:
     made = [DesignTerm(f"term {number}", *term) for number, term in enumerate(terms)]
-    return make_design(VariableSet(VARIABLES), made, intercept=True, response=FLAG, weight=weight)
+    return make_design(VariableSet(VARIABLES), made, intercept=True, response=response, weight=weight, offset=offset)
 
 
 WITH_CELLS = [((X,), ()), ((), (G,)), ((X,), (G,)), ((), (TEXT,)), ((K,), ()), ((), (G, TEXT))]
@@ -229,6 +236,35 @@ def cross_product_case(name: str, terms: Any, weight: int) -> UpdaterCase:
     )
 
 
+def naive_precise_product(updater: PreciseProduct, blocks: Sequence[Block]) -> CrossProducts:
+    found = naive_cross_product(updater.plain, blocks)
+    return replace(found, low=np.zeros_like(found.matrix))
+
+
+class JoinedHalves:
+    """Compares the two halves of each sum as the one number that they are."""
+
+    def disagreement(self, actual: Any, expected: Any, sample: Sample) -> str | None:
+        return SUMS.disagreement(self._joined(actual), self._joined(expected), sample)
+
+    def _joined(self, found: CrossProducts) -> CrossProducts:
+        assert found.low is not None
+        return replace(found, matrix=found.matrix + found.low, low=None)
+
+
+def precise_product_case(name: str, terms: Any, weight: int) -> UpdaterCase:
+    made = design(terms, weight)
+    return UpdaterCase(
+        name=name,
+        make=lambda: PreciseProduct(CrossProduct(made)),
+        blocks=example_blocks(),
+        comparison=JoinedHalves(),
+        reference=lambda blocks: naive_precise_product(PreciseProduct(CrossProduct(made)), blocks),
+        forget_missing=forget_counts,
+        offset_columns=("x",),
+    )
+
+
 def forget_counts(result: Any) -> Any:
     """A result without counts of incomplete rows."""
     counts = result.counts.copy()
@@ -255,12 +291,39 @@ def naive_glm(updater: GlmPass, blocks: Sequence[Block]) -> GlmPassResult:
             working.append(weight * mu * (1.0 - mu))
             residuals.append(weight * (y - mu))
             deviance.append(-2.0 * weight * math.log(mu if y else 1.0 - mu))
+    totals = np.zeros(glm_sums.TOTALS)
+    totals[glm_sums.DEVIANCE], totals[glm_sums.WEIGHT] = math.fsum(deviance), math.fsum(weights)
+    if updater.family == glm.BINOMIAL_LOGIT and made.weight >= 0:
+        totals[glm_sums.RESPONSE] = math.fsum(w for row, w in zip(rows, weights, strict=True) if row[made.response])
+    return naive_result(columns, working, residuals, totals, counts, missing)
+
+
+def naive_result(columns: Any, working: Any, residuals: Any, totals: Any, counts: Any, missing: Any) -> GlmPassResult:
     information = np.array([
         [math.fsum(w * a * b for w, a, b in zip(working, one, other, strict=True)) for other in columns.T]
         for one in columns.T
     ])  # fmt: skip
     score = np.array([math.fsum(r * a for r, a in zip(residuals, one, strict=True)) for one in columns.T])
-    return GlmPassResult(information, score, math.fsum(deviance), math.fsum(weights), counts, missing)
+    deviance, weight = float(totals[glm_sums.DEVIANCE]), float(totals[glm_sums.WEIGHT])
+    return GlmPassResult(information, score, deviance, weight, counts, missing, totals)
+
+
+def naive_family(updater: FamilyPass, blocks: Sequence[Block]) -> GlmPassResult:
+    made, family = updater.design, updater.family
+    rows, weights, counts, missing = complete_rows(made, blocks)
+    columns = basis(made.layout, rows)
+    offsets = [row[made.offset] if made.offset >= 0 else 0.0 for row in rows]
+    etas = [
+        math.fsum(float(b) * float(c) for b, c in zip(updater.beta, column, strict=True)) + offset
+        for column, offset in zip(columns, offsets, strict=True)
+    ]
+    responses = [row[made.response] for row in rows]
+    parts = [slow.row(family, *each) for each in zip(responses, etas, weights, strict=True)]
+    totals = slow.totals(
+        family, responses, etas, weights,
+        trials=updater.trials, null_mean=updater.null_mean, with_theta=updater.with_theta,
+    )  # fmt: skip
+    return naive_result(columns, [part[0] for part in parts], [part[1] for part in parts], totals, counts, missing)
 
 
 def glm_case(name: str, family: int, weight: int) -> UpdaterCase:
@@ -275,6 +338,20 @@ def glm_case(name: str, family: int, weight: int) -> UpdaterCase:
         reference=lambda blocks: naive_glm(GlmPass(made, family, beta), blocks),
         forget_missing=forget_counts,
         offset_columns=(),  # at fixed coefficients a shift makes every probability 0 or 1
+    )
+
+
+def family_case(name: str, family: Family, response: int, weight: int = -1, **settings: Any) -> UpdaterCase:
+    made = design([((X,), ()), ((), (G,)), ((X,), (G,))], weight, response, settings.pop("offset", -1))
+    beta = np.linspace(-0.3, 0.2, made.layout.n_basis)
+    return UpdaterCase(
+        name=name,
+        make=lambda: FamilyPass(made, family, beta, **settings),
+        blocks=example_blocks(),
+        comparison=Rounding(constant=64.0, floor=1.0),
+        reference=lambda blocks: naive_family(FamilyPass(made, family, beta, **settings), blocks),
+        forget_missing=forget_counts,
+        offset_columns=(),
     )
 
 
@@ -388,6 +465,8 @@ UPDATERS: tuple[UpdaterCase, ...] = (
     cross_product_case("CrossProduct, cells", WITH_CELLS, weight=-1),
     cross_product_case("CrossProduct, cells, weighted", WITH_CELLS, weight=W),
     cross_product_case("CrossProduct, many numbers, weighted", MANY_NUMBERS, weight=W),
+    precise_product_case("PreciseProduct, cells, weighted", WITH_CELLS, weight=W),
+    precise_product_case("PreciseProduct, many numbers", MANY_NUMBERS, weight=-1),
     glm_case("GlmPass, gaussian", glm.GAUSSIAN_IDENTITY, weight=-1),
     glm_case("GlmPass, logit", glm.BINOMIAL_LOGIT, weight=-1),
     glm_case("GlmPass, logit, weighted", glm.BINOMIAL_LOGIT, weight=W),
@@ -397,6 +476,13 @@ UPDATERS: tuple[UpdaterCase, ...] = (
     cluster_case("ClusterScores, whole numbers", (K,), glm.GAUSSIAN_IDENTITY),
     cluster_case("ClusterScores, text and whole numbers", (TEXT, K), glm.GAUSSIAN_IDENTITY),
     cluster_case("ClusterScores, factor and truth, logit", (G, FLAG), glm.BINOMIAL_LOGIT),
+    family_case("FamilyPass, probit, weighted", families.binomial("probit"), FLAG, W, null_mean=0.4),
+    family_case("FamilyPass, poisson, offset", families.poisson(), FLAG, offset=W, null_mean=0.4),
+    family_case("FamilyPass, Gamma", families.Gamma("log"), W, null_mean=1.2),
+    family_case("FamilyPass, Tweedie, weighted", families.tweedie(1.5, 0.0), FLAG, W, trials=False),
+    family_case(
+        "FamilyPass, negative binomial", families.negative_binomial(1.5), FLAG, W, null_mean=0.4, with_theta=True
+    ),
     UpdaterCase(
         name="Levels",
         make=lambda: Levels(("text", "g")),

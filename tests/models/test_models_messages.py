@@ -241,7 +241,7 @@ def test_a_budget_too_small_is_refused_before_reading(flights: pa.Table) -> None
         (
             lambda d: rx_predict(3, d),
             OptionError,
-            "model_object is int; it must be what rx_lin_mod or rx_logit returned",
+            "model_object is int; it must be what rx_lin_mod, rx_logit or another",
         ),
     ],
 )

@@ -333,3 +333,18 @@ def test_more_clusters_than_the_budget_holds() -> None:
             rx_lin_mod("y ~ x", table, vcov={"cluster": "id"})
         with options(memoryBudget=2_000_000), pytest.raises(MemoryBudgetError, match=r"covariance pass . needs"):
             rx_lin_mod("y ~ x", table, vcov={"cluster": "id"})
+
+
+def test_an_offset_takes_part_in_the_scores_of_a_logistic_model() -> None:
+    rng = np.random.default_rng(8)
+    frame = pd.DataFrame({"x": rng.normal(size=400), "o": rng.normal(size=400)})
+    frame["y"] = rng.uniform(size=400) < 1.0 / (1.0 + np.exp(-(0.3 + 0.5 * frame["x"] + frame["o"])))
+    model = rx_logit(
+        "y ~ x + offset(o)", frame, vcov="HC0", cov_coef=True, coefficent_tolerance=1e-12,
+        objective_function_tolerance=0.0, report_progress=0,
+    )  # fmt: skip
+    columns = np.column_stack([np.ones(400), frame["x"]])
+    chance = 1.0 / (1.0 + np.exp(-(columns @ model.coefficients.to_numpy() + frame["o"])))
+    bread = np.linalg.inv(columns.T @ (columns * (chance * (1.0 - chance)).to_numpy()[:, None]))
+    scores = columns * (frame["y"] - chance).to_numpy()[:, None]
+    np.testing.assert_allclose(model.cov_coef, bread @ (scores.T @ scores) @ bread, rtol=1e-9)

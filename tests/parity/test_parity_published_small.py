@@ -163,7 +163,7 @@ def test_R10_coefficients_of_every_step(stored):
         coef_label_style="R",
     )  # fmt: skip
     kept = model.step_coefs
-    case.equal("steps", list(kept.columns), [0, 1, 2, 3])
+    case.equal("steps", list(kept.columns), ["0", "1", "2", "3"])
     # The print numbers the levels (Species1); rxcore names them.
     for (label, values), (name, texts) in zip(kept.iterrows(), published.STEP_COEFFICIENTS, strict=True):
         known = [text for text in texts if text != "NA"]

@@ -7,6 +7,7 @@ import pytest
 
 from rxcore.design import DesignTerm, make_design
 from rxcore.kernels.cross_product import COUNTS
+from rxcore.kernels.families import TOTALS
 from rxcore.solvers.irls import Tolerances, fit
 from rxcore.updaters.glm import GlmPassResult
 from rxcore.variables import Variable, VariableSet
@@ -31,9 +32,8 @@ class Logistic:
         information = self.columns.T @ (self.columns * (mu * (1.0 - mu))[:, None])
         deviance = 2.0 * np.sum(np.logaddexp(0.0, np.where(self.y == 1, -eta, eta)))
         score = self.columns.T @ (self.y - mu)
-        return GlmPassResult(
-            information, score, float(deviance), float(len(eta)), np.zeros(COUNTS, np.int64), np.zeros(2, np.int64)
-        )
+        counts, missing = np.zeros(COUNTS, np.int64), np.zeros(2, np.int64)
+        return GlmPassResult(information, score, float(deviance), float(len(eta)), counts, missing, np.zeros(TOTALS))
 
 
 def problem(seed: int = 0) -> Logistic:

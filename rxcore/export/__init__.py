@@ -1,0 +1,1 @@
+"""Linear and logistic models in the formats of other scoring engines."""
