@@ -200,11 +200,13 @@ class Design:
         return beta
 
     def with_terms(self, terms: Sequence[DesignTerm]) -> Design:
-        """A model of other terms over the same variables, about origins of zero."""
+        """A model of other terms over the same variables; numbers that are new stand about zero."""
         made = make_design(
             self.variables, terms, intercept=self.intercept, response=self.response, weight=self.weight,
             offset=self.offset, drop_first=self.drop_first, label_style=self.label_style, main_first=self.main_first,
         )  # fmt: skip
+        known = dict(zip(self.layout.numbers, self.layout.origins.tolist(), strict=True))
+        made = made.with_origins(np.array([known.get(number, 0.0) for number in made.layout.numbers], np.float64))
         return replace(made, response_variable=self.response_variable, weight_variable=self.weight_variable)
 
     def without_response(self) -> Design:

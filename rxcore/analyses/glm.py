@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from scipy import special
 
-from rxcore.analyses.covariance import FittedModel, RobustCovariance, robust_covariance
+from rxcore.analyses.glm_besides import Besides, besides_of
 from rxcore.analyses.glm_passes import GlmRequest, Passes
+from rxcore.analyses.glm_selection import Engine, select_refitted
 from rxcore.analyses.glm_start import pilot_with_theta, scales_of, start_values
 from rxcore.analyses.likelihood import aic_of, log_likelihood, null_deviance_of_events
 from rxcore.analyses.modelling import design_for, warn_dropped_numbers
 from rxcore.blocks import Block
 from rxcore.design import Design, make_design
-from rxcore.errors import ConvergenceWarning, DesignError
+from rxcore.errors import ConvergenceWarning, DataWarning, DesignError
 from rxcore.kernels import cross_product as kernels
 from rxcore.kernels import families as sums
-from rxcore.kernels.glm import BINOMIAL_LOGIT
 from rxcore.results.glm import GlmResults
+from rxcore.results.steps import StepPath
 from rxcore.runner import Runner
 from rxcore.solvers.irls import Begin, Fit, RunPass, Tolerances, fit
+from rxcore.solvers.stepwise import Worth
 from rxcore.solvers.theta import ThetaFit, fit_with_theta
-from rxcore.updaters.glm import GlmPass, GlmPassResult
+from rxcore.updaters.glm import GlmPassResult
 from rxcore.variables import Floats
 
 # A standard error beyond this on the scale of a logit or log, for one level or one standard deviation, is that of a
@@ -46,8 +48,10 @@ class FittedGlm:
     null_deviance : float
     theta : ThetaFit or None
         Where a negative binomial's theta was estimated.
-    robust : RobustCovariance or None
-        The covariance of the coefficients, where another than the classical one was asked for.
+    besides : Besides
+        What the request asks for beside the fit.
+    steps : StepPath or None
+        How the terms were selected.
     """
 
     design: Design
@@ -57,7 +61,8 @@ class FittedGlm:
     details: GlmPassResult | None
     null_deviance: float
     theta: ThetaFit | None = None
-    robust: RobustCovariance | None = None
+    besides: Besides = field(default_factory=Besides)
+    steps: StepPath | None = None
 
     @property
     def errors(self) -> Floats:
@@ -75,32 +80,64 @@ def fit_request(request: GlmRequest) -> FittedGlm:
         model.data, model.caller, compute_context=model.compute_context, report_progress=model.report_progress
     ) as runner:
         binomial = request.family.is_binomial and request.family.name != "quasi"
-        _, design = design_for(runner, model, logical_response=binomial, trials=binomial and not request.events)
-        block = runner.first_block(design.variables.columns)
-        scales = np.zeros(design.n_coefficients) if block is None else scales_of(design, block)
-        passes = Passes(request, runner, design)
-        theta = None
-        if request.family.has_theta:
-            ended = _iterate(request, passes, start_values(request, design, block, scales))
-        else:
-            theta = _iterate_with_theta(request, passes, block, scales)
-            ended = theta.ended
-            request = passes.request = replace(request, family=request.family.with_theta(theta.last))
-        passes.complete(design.to_basis(ended.coefficients))
-        null = _null_deviance(request, passes, ended, block)
-        robust = _robust(request, runner, design, ended)
-        return FittedGlm(design, runner.source.label, ended, scales, passes.details, null, theta, robust)
+        settings = {"logical_response": binomial, "trials": binomial and not request.events}
+        if model.selection is not None:
+            return _select(request, runner, settings)
+        _, design = design_for(runner, model, **settings)
+        fitted = fit_design(request, runner, design)
+        return replace(fitted, besides=besides_of(request, runner, design, fitted.ended))
 
 
-def _robust(request: GlmRequest, runner: Runner, design: Design, ended: Fit) -> RobustCovariance | None:
-    """The covariance that the request asks for; only models of events know others than the classical one."""
-    if not request.events:
-        return None
-    n_valid = float(ended.last.counts[kernels.N_VALID])
-    n = ended.last.sum_of_weights if request.model.fweights is not None else n_valid
-    final = GlmPass(design, BINOMIAL_LOGIT, design.to_basis(ended.coefficients))
-    fitted = FittedModel(final, ended.solution.kept, ended.solution.inverse, n)
-    return robust_covariance(runner, request.model, fitted)
+def fit_design(
+    request: GlmRequest, runner: Runner, design: Design, start: Floats | None = None, *, null: bool = True
+) -> FittedGlm:
+    """Fit the columns of a design, from these coefficients or where the request says; `null` asks for the deviance of
+    the model without them.
+    """
+    block = runner.first_block(design.variables.columns)
+    scales = np.zeros(design.n_coefficients) if block is None else scales_of(design, block)
+    passes = Passes(request, runner, design)
+    theta = None
+    if request.family.has_theta:
+        begin = start_values(request, design, block, scales) if start is None else start
+        ended = _iterate(request, passes, begin)
+    else:
+        theta = _iterate_with_theta(request, passes, block, scales)
+        ended = theta.ended
+        request = passes.request = replace(request, family=request.family.with_theta(theta.last))
+    passes.complete(design.to_basis(ended.coefficients))
+    null_deviance = _null_deviance(request, passes, ended, block) if null else math.nan
+    return FittedGlm(design, runner.source.label, ended, scales, passes.details, null_deviance, theta)
+
+
+def _select(request: GlmRequest, runner: Runner, settings: dict[str, bool]) -> FittedGlm:
+    """Fit the models that a search asks about, and once more the one that it finds, with all that was asked for."""
+
+    def worth(fitted: FittedGlm) -> Worth:
+        deviance, rank = fitted.ended.last.deviance, fitted.ended.solution.rank
+        if request.events:
+            return Worth(deviance, rank, deviance + 2.0 * rank, 1.0)
+        found = _result(request, fitted)
+        return Worth(deviance, rank, found.aic, found.dispersion)
+
+    def observations(fitted: FittedGlm) -> float:
+        shared = shared_fields(request, fitted)
+        return float(shared["df_residual"] + shared["rank"])
+
+    engine = Engine(
+        fit=lambda design, start: fit_design(request, runner, design, start, null=False),
+        coefficients=lambda fitted: fitted.ended.coefficients,
+        worth=worth,
+        look=lambda design, beta: Passes(request, runner, design).run(design.to_basis(beta)),
+        n=observations,
+        known_dispersion=request.family.fixed_dispersion or request.dispersion is not None,
+    )
+    chosen, steps = select_refitted(runner, request.model, engine, **settings)
+    start = np.nan_to_num(chosen.ended.coefficients)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DataWarning)  # the first fit said what is odd about the rows
+        final = fit_design(replace(request, initial_values=None), runner, chosen.design, start)
+    return replace(final, besides=besides_of(request, runner, final.design, final.ended), steps=steps)
 
 
 def fit_glm(request: GlmRequest) -> GlmResults:
@@ -215,7 +252,8 @@ def shared_fields(request: GlmRequest, fitted: FittedGlm) -> dict[str, Any]:
     n = found.sum_of_weights if model.fweights is not None else float(n_valid)
     return {
         "call": model.call,
-        "formula": model.formula,
+        "formula": model.formula if fitted.steps is None else fitted.steps.final,
+        "cube": model.cube,
         "source_label": fitted.label,
         "coefficient_names": design.names,
         "coefficients": ended.coefficients,
@@ -234,6 +272,10 @@ def shared_fields(request: GlmRequest, fitted: FittedGlm) -> dict[str, Any]:
         "iterations": ended.iterations,
         "converged": ended.converged,
         "condition_number": solution.condition_number,
+        "counts": fitted.besides.counts,
+        "count_frame": fitted.besides.count_frame,
+        "cov_data": fitted.besides.cov_data,
+        "steps": fitted.steps,
         "design": design.without_response(),
         "params": dict(model.params),
     }

@@ -30,7 +30,7 @@ def fit_logistic(request: LogisticRequest) -> LogisticResults:
     """Fit a logistic model by maximum likelihood."""
     as_glm = GlmRequest(request.model, binomial(), request.tolerances, request.initial_values, events=True)
     fitted = fit_request(as_glm)
-    solution, robust = fitted.ended.solution, fitted.robust
+    solution, robust = fitted.ended.solution, fitted.besides.robust
     covariance = solution.inverse if robust is None else robust.matrix
     errors = np.full(len(fitted.ended.coefficients), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -41,21 +41,18 @@ class LinearModels:
         """Sweep to the model of these terms."""
         self.current = self._reached(terms)
         self.terms = terms
-        return _worth(self.current)
+        return Worth(self.current.residual, self.current.rank)
 
     def look(self, candidates: Sequence[Terms]) -> list[Worth]:
         """What these models are worth."""
-        return [_worth(self._reached(terms)) for terms in candidates]
+        reached = (self._reached(terms) for terms in candidates)
+        return [Worth(model.residual, model.rank) for model in reached]
 
     def _reached(self, terms: Terms) -> Subset:
         gone = [m for term in sorted(self.terms - terms) for m in self.columns[term]]
         new = [m for term in sorted(terms - self.terms) for m in self.columns[term]]
         reached = self.current.dropping(gone) if gone else self.current
         return reached.adding(new) if new else reached
-
-
-def _worth(model: Subset) -> Worth:
-    return Worth(max(model.residual, 0.0), model.rank)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

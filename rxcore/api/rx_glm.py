@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from rxcore.options import RxOptions
 from rxcore.results.glm import GlmResults
 from rxcore.runner import DataRequest
 from rxcore.solvers.irls import Tolerances
+from rxcore.step_control import RxStepControl, as_step_control
 
 
 def rx_glm(
@@ -28,7 +30,7 @@ def rx_glm(
     fweights: str | None = None,
     offset: str | None = None,
     cube: bool = False,
-    variable_selection: Any = None,
+    variable_selection: RxStepControl | Mapping[str, Any] | None = None,
     row_selection: Any = None,
     transforms: Mapping[str, Any] | None = None,
     transform_objects: Mapping[str, Any] | None = None,
@@ -102,10 +104,19 @@ def rx_glm(
     dispersion : float, optional
         Known dispersion; default 1 for binomial, poisson and negative binomial, else Pearson's chi-square over the
         residual degrees of freedom.
-    blocks_per_read, verbose
-        Accepted for compatibility; they change nothing.
-    cube, variable_selection, drop_main, transform_environment
-        Not available in this version; another value than the default is refused.
+    cube : bool, default False
+        With a factor (or an interaction of factors) as first term: no intercept, and a coefficient for every cell of
+        it; ``count_frame`` has the cells, their means and counts.
+    variable_selection : RxStepControl or dict, optional
+        Select terms; see :class:`RxStepControl`. Every change in question is fitted, unless ``refit_each_step=False``.
+    drop_main : bool, optional
+        See :func:`rx_lin_mod`.
+    verbose : int, default 0
+        1 prints the search of a `variable_selection`.
+    blocks_per_read
+        Accepted for compatibility; it changes nothing.
+    transform_environment
+        Not available in this version; another value than None is refused.
 
     Returns
     -------
@@ -148,11 +159,7 @@ def rx_glm(
     """
     spellings = dict.fromkeys(("coefficent_tolerance", "coeff_tolerance"), "coefficient_tolerance")
     spelled = take_spellings("rx_glm", kwargs, spellings, rx_glm)
-    refuse_unbuilt(
-        "rx_glm", cube=(cube, False), variable_selection=(variable_selection, None),
-        transform_environment=(transform_environment, None),
-        drop_main=(True if drop_main is None else drop_main, True),
-    )  # fmt: skip
+    refuse_unbuilt("rx_glm", transform_environment=(transform_environment, None))
     if int(max_iterations) < 1:
         raise OptionError(f"rx_glm: max_iterations is {max_iterations!r}; it must be 1 or more")
     if dispersion is not None and not (math.isfinite(dispersion) and dispersion > 0.0):
@@ -173,8 +180,11 @@ def rx_glm(
         pweights=column_name("rx_glm", "pweights", pweights),
         fweights=column_name("rx_glm", "fweights", fweights),
         offset=column_name("rx_glm", "offset", offset),
+        cube=cube,
         drop_first=drop_first,
+        drop_main=bool(RxOptions.get_option("dropMain")) if drop_main is None else drop_main,
         cov_coef=cov_coef,
+        selection=as_step_control("rx_glm", variable_selection),
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
         compute_context=compute_context,
         report_progress=report_progress,
@@ -185,4 +195,7 @@ def rx_glm(
     )  # fmt: skip
     tolerance = float(spelled.get("coefficient_tolerance", coefficient_tolerance))
     tolerances = Tolerances(tolerance, float(objective_function_tolerance), int(max_iterations))
-    return fit_glm(GlmRequest(model, chosen, tolerances, initial_values, False, dispersion, compute_aic))
+    fitted = fit_glm(GlmRequest(model, chosen, tolerances, initial_values, False, dispersion, compute_aic))
+    if verbose and fitted.steps is not None:
+        sys.stdout.write(fitted.steps.trace() + "\n")
+    return fitted

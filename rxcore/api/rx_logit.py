@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from rxcore.options import RxOptions
 from rxcore.results.logistic import LogisticResults
 from rxcore.runner import DataRequest
 from rxcore.solvers.irls import Tolerances
+from rxcore.step_control import RxStepControl, as_step_control
 
 
 def rx_logit(
@@ -24,7 +26,7 @@ def rx_logit(
     fweights: str | None = None,
     cube: bool = False,
     cube_predictions: bool = False,
-    variable_selection: Any = None,
+    variable_selection: RxStepControl | Mapping[str, Any] | None = None,
     row_selection: Any = None,
     transforms: Mapping[str, Any] | None = None,
     transform_objects: Mapping[str, Any] | None = None,
@@ -88,12 +90,26 @@ def rx_logit(
         ``"HC0"`` to ``"HC3"``, ``{"cluster": "store"}`` or ``{"cluster": ["firm", "year"]}``; see :func:`rx_lin_mod`.
     offset : str, optional
         A column or expression added to the log odds without a coefficient; also as ``offset(...)`` in the formula.
-    blocks_per_read, verbose
-        Accepted for compatibility; they change nothing.
+    cube : bool, default False
+        With a factor (or an interaction of factors) as first term: no intercept, and a coefficient for every cell of
+        it; ``count_frame`` has the cells and their counts, and without other terms their chances.
+    cube_predictions : bool, default False
+        With a cube: ``count_frame`` shows the chance in each cell where every other column has its (weighted) mean.
+    cov_data : bool, default False
+        Keep the covariance of the kept columns behind the intercept (:func:`rx_cov_data`), for one more pass. As in
+        RevoScaleR there is none for a cube or without an intercept.
+    drop_main : bool, optional
+        See :func:`rx_lin_mod`.
+    variable_selection : RxStepControl or dict, optional
+        Select terms; see :class:`RxStepControl`. Every change in question is fitted, unless ``refit_each_step=False``.
+    verbose : int, default 0
+        1 prints the search of a `variable_selection`.
+    blocks_per_read
+        Accepted for compatibility; it changes nothing.
     gradient_tolerance
         Obsolete in the original too; ignored.
-    cube, cube_predictions, cov_data, variable_selection, drop_main, transform_environment
-        Not available in this version; another value than the default is refused.
+    transform_environment
+        Not available in this version; another value than None is refused.
 
     Returns
     -------
@@ -133,11 +149,7 @@ def rx_logit(
     """
     spelled = take_spellings("rx_logit", kwargs, {"coefficient_tolerance": "coefficent_tolerance"}, rx_logit)
     coefficient_tolerance = float(spelled.get("coefficent_tolerance", coefficent_tolerance))
-    refuse_unbuilt(
-        "rx_logit", cube=(cube, False), cube_predictions=(cube_predictions, False), cov_data=(cov_data, False),
-        variable_selection=(variable_selection, None), transform_environment=(transform_environment, None),
-        drop_main=(True if drop_main is None else drop_main, True),
-    )  # fmt: skip
+    refuse_unbuilt("rx_logit", transform_environment=(transform_environment, None))
     most = 25 if max_iterations is None else int(max_iterations)
     if most < 1:
         raise OptionError(f"rx_logit: max_iterations is {max_iterations!r}; it must be 1 or more")
@@ -156,8 +168,13 @@ def rx_logit(
         pweights=column_name("rx_logit", "pweights", pweights),
         fweights=column_name("rx_logit", "fweights", fweights),
         offset=column_name("rx_logit", "offset", offset),
+        cube=cube,
+        cube_predictions=cube_predictions,
         drop_first=drop_first,
+        drop_main=bool(RxOptions.get_option("dropMain")) if drop_main is None else drop_main,
         cov_coef=cov_coef,
+        cov_data=cov_data,
+        selection=as_step_control("rx_logit", variable_selection),
         label_style=RxOptions.get_option("coefLabelStyle") if coef_label_style is None else coef_label_style,
         vcov=covariance_choice("rx_logit", vcov),
         compute_context=compute_context,
@@ -165,4 +182,7 @@ def rx_logit(
         params={"pweights": pweights, "fweights": fweights, "drop_first": drop_first, "max_iterations": most},
     )
     tolerances = Tolerances(coefficient_tolerance, float(objective_function_tolerance), most)
-    return fit_logistic(LogisticRequest(model, tolerances, initial_values))
+    fitted = fit_logistic(LogisticRequest(model, tolerances, initial_values))
+    if verbose and fitted.steps is not None:
+        sys.stdout.write(fitted.steps.trace() + "\n")
+    return fitted

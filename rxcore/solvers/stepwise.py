@@ -185,7 +185,11 @@ class Step:
 
 
 def search(lattice: Lattice, control: RxStepControl, models: Models, yardstick: Yardstick) -> list[Step]:
-    """Walk from the first model to the one that no change betters; the last step is the model found."""
+    """Walk from the first model to the one that no change betters; the last step is the model found.
+
+    Where the dispersion is estimated a change is judged by that of the current model, and its own AIC may come out
+    higher. Then the search ends with that change, as R's ``step`` and RevoScaleR do.
+    """
     worth = models.move(lattice.base)
     steps = [Step("", -1, lattice.base, worth, yardstick.aic(worth))]
     while True:
@@ -201,10 +205,9 @@ def search(lattice: Lattice, control: RxStepControl, models: Models, yardstick: 
         terms = current.terms | {chosen.term} if chosen.sign == "+" else current.terms - {chosen.term}
         worth = models.move(terms)
         aic = yardstick.aic(worth)
-        if control.step_criterion == "AIC" and aic >= current.aic + LEAST_GAIN:
-            models.move(current.terms)
-            return steps
         steps.append(Step(chosen.sign, chosen.term, terms, worth, aic))
+        if control.step_criterion == "AIC" and aic >= current.aic + LEAST_GAIN:
+            return steps
 
 
 def _candidates(

@@ -199,7 +199,7 @@ def test_a_budget_too_small_is_refused_before_reading(flights: pa.Table) -> None
             "no argument 'fweight'. Closest: 'fweights'",
         ),
         (lambda d: rx_lin_mod("delay ~ hour", d, cube=True), DesignError, "cube=True needs a factor .* got 'hour'"),
-        (lambda d: rx_logit("late ~ hour", d, cov_data=True), OptionError, "cov_data=True is not available"),
+        (lambda d: rx_logit("late ~ hour", d, cube=True), DesignError, "cube=True needs a factor or an interaction"),
         (lambda d: rx_lin_mod("delay ~ carrier", d, cube_predictions=True), OptionError, "pass cube=True too"),
         (
             lambda d: rx_lin_mod("delay ~ hour", d, report_progress=9),
@@ -229,7 +229,7 @@ def test_a_budget_too_small_is_refused_before_reading(flights: pa.Table) -> None
         (
             lambda d: rx_logit("late ~ hour", d, variable_selection=1),
             OptionError,
-            "variable_selection=1 is not available",
+            "variable_selection is a int; allowed are an RxStepControl",
         ),
         (lambda d: rx_summary("~ delay", d, summary_stats=["Median"]), OptionError, "has 'Median'; allowed are Mean,"),
         (

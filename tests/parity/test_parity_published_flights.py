@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import published
+import published_small
 import pytest
 from parity_table import Case
 from published import split
@@ -45,7 +45,7 @@ def test_P1_summary_of_everything(whole):
     # Carriers and the like were text there, which ``.`` leaves out.
     texts = whole.assign(**{name: whole[name].astype("str") for name in ("carrier", "origin")})
     frame = rx_summary("~.", texts).summary_data_frame.set_index("Name")
-    for name, texts in published.FLIGHTS_SUMMARY.items():
+    for name, texts in published_small.FLIGHTS_SUMMARY.items():
         values, digits = frame.loc[name, STATISTICS], split(texts)
         # All are whole numbers, so that a mean is known exactly: some prints have it wrong in the 14th digit.
         exact = whole[name].sum() / whole[name].count()
@@ -64,7 +64,7 @@ def test_P2_summary_by_origin(whole):
     case.equal("name", overall["Name"], "arr_delay:origin")
     case.numbers("overall", overall[STATISTICS], split("6.895377 44.63329 -86 1272 327346 9430"))
     cells = result.categorical[0].frame.set_index("origin")
-    for name, texts in published.BY_ORIGIN.items():
+    for name, texts in published_small.BY_ORIGIN.items():
         case.numbers(name, cells.loc[name, ["Means", "StdDev", "Min", "Max", "ValidObs"]], split(texts))
 
 
@@ -84,17 +84,17 @@ def half_year(whole) -> pd.DataFrame:
 def test_P3_summary_by_carrier(half_year):
     case = Case("P3", INTRO, 'rx_summary("~delay:carrier + dist_km:carrier", summary_stats=["Mean", "Sum"])')
     rows = half_year.set_index("carrier")
-    for name, texts in published.BY_CARRIER.items():
+    for name, texts in published_small.BY_CARRIER.items():
         case.numbers(name, rows.loc[name, ["mean_delay", "sum_dist"]], split(texts))
 
 
 def test_P3b_a_singular_model(half_year):
     case = Case("P3b", INTRO, 'rx_lin_mod("mean_delay ~ sum_dist + carrier")')
-    case.lines("printed", rx_lin_mod("mean_delay ~ sum_dist + carrier", half_year), published.CARRIER_LINES)
+    case.lines("printed", rx_lin_mod("mean_delay ~ sum_dist + carrier", half_year), published_small.CARRIER_LINES)
 
 
 @pytest.mark.parametrize("carrier", ["9E", "UA"])
 def test_P3c_a_model_of_one_carrier(carrier, whole):
     case = Case("P3c", USER, f'rx_lin_mod("arr_delay ~ dep_delay + hour", row_selection="carrier == \'{carrier}\'")')
     model = rx_lin_mod("arr_delay ~ dep_delay + hour", whole, row_selection=f"carrier == '{carrier}'")
-    case.lines("printed", model, published.BY_CARRIER_MODELS[carrier])
+    case.lines("printed", model, published_small.BY_CARRIER_MODELS[carrier])

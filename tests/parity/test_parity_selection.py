@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from tolerances import AGAINST_R, SELECTION_AIC
+from tolerances import AGAINST_R, SELECTION_AIC, TIGHT_COEFFICIENT_TOLERANCE
 
 import rxcore
 
@@ -53,6 +53,19 @@ def assert_path(model: Any, stored: dict[str, Any]) -> None:
     right = model.formula.split("~")[1].replace(" ", "")
     assert {parts(term) for term in right.split("+") if term != "1"} == {parts(term) for term in stored["terms"]}
     assert model.rank == stored["rank"]
+
+
+@pytest.mark.parametrize("ranked", [False, True])
+def test_logistic_selection(ranked: bool, flights: pd.DataFrame, selection: dict[str, Any]) -> None:
+    # Ranked by score and Wald statistics the same path is found here, from two passes a step.
+    control = rxcore.RxStepControl(
+        scope="~ distance + hour + origin + day_of_week", refit_each_step=False if ranked else None
+    )
+    model = rxcore.rx_logit(
+        "late ~ distance", flights, variable_selection=control, coefficent_tolerance=TIGHT_COEFFICIENT_TOLERANCE,
+        objective_function_tolerance=0.0, report_progress=0,
+    )  # fmt: skip
+    assert_path(model, selection["logistic"])
 
 
 @pytest.mark.parametrize("name", CASES)

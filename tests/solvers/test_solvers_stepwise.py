@@ -98,6 +98,17 @@ def test_where_the_dispersion_is_estimated_a_change_is_judged_by_that_of_the_cur
     assert 0.0 < p_value < 0.05
 
 
+def test_a_change_whose_own_criterion_is_higher_ends_the_search_and_is_kept() -> None:
+    class Misjudged(Listed):
+        def worth(self, terms: Terms) -> Worth:
+            return Worth(100.0 - 5.0 * len(terms), 1 + len(terms), 50.0 + len(terms), 1.0)
+
+    yardstick = Yardstick(50.0, 0.0, 2.0, False, False, "F")
+    lattice = Lattice(parts("a", "b"), frozenset(), frozenset())
+    steps = search(lattice, RxStepControl("forward"), Misjudged([0.0, 0.0]), yardstick)
+    assert [step.aic for step in steps] == [50.0, 51.0]
+
+
 def test_steps_hold_what_was_in_question() -> None:
     lattice = Lattice(parts("a", "b"), frozenset(), frozenset())
     steps: list[Step] = search(lattice, RxStepControl("stepwise"), Listed([9.0, 1.0]), LIKELIHOOD)
