@@ -14,7 +14,6 @@ import pytest
 from parity_table import Case
 from published import split
 from scipy import special
-from tolerances import printed
 
 from rxcore import RxStepControl, rx_cor, rx_cov, rx_cov_cor, rx_glm, rx_lin_mod, rx_logit, rx_predict, rx_summary
 from rxcore.options import options
@@ -143,9 +142,8 @@ def test_C7_C8_gamma_model_of_the_claims(name, claims, converged):
         case.as_printed_or_r(what, values[kept], split(table[what]), r_values[what], why)
     case.as_printed_or_r("deviance", [model.deviance], [table["deviance"]], r_values["deviance"], why)
     case.as_printed_or_r("dispersion", [model.dispersion], [table["dispersion"]], r_values["dispersion"], why)
-    condition = printed(model.condition_number, table["condition"])
-    wanted = [model.condition_number]
-    case.as_printed_or_r("condition number", wanted, [table["condition"]], wanted, why if not condition else "")
+    condition = [model.condition_number]
+    case.as_printed_or_r("condition number", condition, [table["condition"]], r_values["condition"], why)
 
 
 def test_R6_frequency_weights():

@@ -3,10 +3,12 @@
 #   Rscript --vanilla published_glm.R ../../../../shared/data/revo-sample > published_glm.json
 folder <- commandArgs(TRUE)[1]
 array <- function(x) paste0("[", paste(sprintf("%.17g", x), collapse = ", "), "]")
+# 1-norm condition number of X'WX, the intercept swept out, with unit diagonal.
+condition <- function(V) { R <- cov2cor(solve(V)); norm(R, "1") * norm(solve(R), "1") }
 values <- function(fit) {
   s <- summary(fit); keep <- !is.na(coef(fit))
   paste0("{\"estimates\": ", array(coef(fit)[keep]), ", \"errors\": ", array(s$coefficients[, 2]), ", \"statistics\": ", array(s$coefficients[, 3]),
-         ", \"p\": ", array(s$coefficients[, 4]), ", \"deviance\": ", array(deviance(fit)), ", \"dispersion\": ", array(s$dispersion), "}")
+         ", \"condition\": ", array(condition(vcov(fit)[-1, -1, drop = FALSE])), ", \"p\": ", array(s$coefficients[, 4]), ", \"deviance\": ", array(deviance(fit)), ", \"dispersion\": ", array(s$dispersion), "}")
 }
 tight <- glm.control(epsilon = 1e-15, maxit = 100)
 kyphosis <- read.csv(file.path(folder, "kyphosis.from-rpart.csv"), stringsAsFactors = TRUE)
