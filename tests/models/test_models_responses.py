@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from made_flights import made_flights
-from tolerances import AGAINST_FRACTIONS
+from tolerances import AGAINST_FRACTIONS, AGAINST_R
 
 from rxcore import (
     LinearResults,
@@ -19,6 +19,7 @@ from rxcore import (
     rx_cov_coef,
     rx_cov_data,
     rx_lin_mod,
+    rx_predict,
 )
 from rxcore.analyses import precision
 from rxcore.errors import ColumnNotFoundError, DataWarning, OptionError
@@ -180,3 +181,25 @@ def test_covariances_that_a_model_keeps() -> None:
         rx_cov_data(rx_lin_mod("delay ~ hour", frame))
     with pytest.raises(OptionError, match="got a MultipleLinearResults; it must be a model of one response"):
         rx_cov_coef(rx_lin_mod("cbind(delay, hour) ~ distance", frame))
+
+
+def test_predictions_have_a_column_for_each_response(flights: pd.DataFrame) -> None:
+    model = rx_lin_mod(FORMULA, flights, cov_coef=True)
+    got = rx_predict(model, flights, compute_standard_errors=True, compute_residuals=True)
+    kinds = ("Pred", "Resid", "StdErr")
+    assert list(got.columns) == [f"{name}_{kind}" for kind in kinds for name in model.y_names]
+    for name in model.y_names:
+        alone = rx_predict(model[name], flights, compute_standard_errors=True, compute_residuals=True)
+        pd.testing.assert_frame_equal(got[list(alone.columns)], alone, check_exact=True)
+
+
+def test_offsets_and_robust_errors_of_each_response(flights: pd.DataFrame) -> None:
+    model = rx_lin_mod("cbind(delay, hour) ~ day + offset(weight)", flights, vcov="HC1")
+    complete = flights.dropna(subset=["delay", "hour"])
+    for name in model.y_names:
+        wanted = rx_lin_mod(f"{name} ~ day + offset(weight)", complete, vcov="HC1")
+        np.testing.assert_allclose(model[name].coefficients, wanted.coefficients, rtol=AGAINST_FRACTIONS)
+        np.testing.assert_allclose(model[name].std_errors, wanted.std_errors, rtol=AGAINST_FRACTIONS)
+        np.testing.assert_allclose(
+            rx_predict(model, complete)[f"{name}_Pred"], rx_predict(wanted, complete)[f"{name}_Pred"], rtol=AGAINST_R
+        )
