@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +42,7 @@ def scan(laps: Laps, reader: str, path: str, small: str, columns: list[str] | No
     for _ in range(AGAIN):
         with again("again"):
             sum(read(path, columns, threads))
-    laps.note(rows=rows, again=median(lap.seconds for lap in again.laps))
+    laps.note(rows=rows, again=min(lap.seconds for lap in again.laps))
 
 
 def _in_parallel(work: Callable[[int], int], count: int, threads: int) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -112,10 +112,8 @@ class Column:
             return pa.Array.from_buffers(field.type, n_rows, [validity, pa.py_buffer(bits)])
         storage = _storage_type(field.type)
         if storage is not None and values.dtype != storage:
-            widened = values.astype(storage)
-            if self.base:
-                widened += np.array(self.base).astype(storage)
-            values = widened
+            wide = widened(values, storage)
+            values = np.add(wide, np.array(self.base).astype(storage), out=wide) if self.base else wide
         elif self.base:
             values = np.add(values, values.dtype.type(self.base))
         physical = pa.from_numpy_dtype(values.dtype)
@@ -135,7 +133,8 @@ class Column:
             if self.validity is not None:
                 inside &= np.unpackbits(self.validity, bitorder="little", count=offset + n_rows)[offset:].view(np.bool_)
             validity, offset = pa.py_buffer(np.packbits(inside, bitorder="little")), 0
-        return pa.Array.from_buffers(pa.int32(), n_rows, *_buffers(validity, values.astype(np.int32), offset))
+        codes = widened(values, np.dtype(np.int32))
+        return pa.Array.from_buffers(pa.int32(), n_rows, *_buffers(validity, codes, offset))
 
 
 def _buffers(validity: pa.Buffer | None, values: Values, offset: int) -> tuple[list[pa.Buffer | None], int, int]:
@@ -152,6 +151,16 @@ def _aligned(validity: pa.Buffer | None, offset: int, n_rows: int) -> pa.Buffer 
         return validity
     bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little")[offset : offset + n_rows]
     return pa.py_buffer(np.packbits(bits, bitorder="little"))
+
+
+def widened(values: Values, storage: np.dtype[Any]) -> npt.NDArray[Any]:
+    """The numbers in another type, in memory of Arrow's pool.
+
+    The pool keeps the pages of earlier columns; fresh ones cost more than the conversion.
+    """
+    found: npt.NDArray[Any] = np.frombuffer(pa.allocate_buffer(len(values) * storage.itemsize), storage, len(values))
+    np.copyto(found, values, casting="unsafe")
+    return found
 
 
 def _storage_type(kind: pa.DataType) -> np.dtype[np.generic] | None:

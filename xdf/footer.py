@@ -166,7 +166,7 @@ def _unpack_fields(table: pa.Table) -> list[Field]:
     columns = (table.column(name).to_pylist() for name in ("name", "ordered", "description", "low", "high"))
     try:
         return [
-            Field(name, kind, () if pa.types.is_dictionary(kind) else None, ordered, description, low, high)
+            Field(name, kind, () if isinstance(kind, pa.DictionaryType) else None, ordered, description, low, high)
             for kind, name, ordered, description, low, high in zip(kinds, *columns, strict=True)
         ]
     except XdfError as error:

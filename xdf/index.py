@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,6 @@ from xdf.views import column_of
 
 Cells = npt.NDArray[Any]
 Flags = npt.NDArray[np.bool_]
-FoundT = TypeVar("FoundT")
 
 
 class Entry(NamedTuple):
@@ -128,7 +127,9 @@ def check_index(index: BlockIndex, fields: Sequence[Field], n_rows: int, file_le
         raise XdfFormatError(f"its blocks hold {int(rows.sum()):,} rows, not {n_rows:,}")
     newer = (codec > max(Codec)) | (cells["encoding"] > max(Encoding))
     refuse(newer, "an encoding of a newer release", XdfVersionError)
-    refuse(~_physical_fits(cells["physical"], fields), "a stored type that does not fit its column")
+    kinds, of_columns = _types_of(fields)
+    allowed = np.array([sum(1 << one for one in allowed_physical(kind)) for kind in kinds], np.int64)[of_columns]
+    refuse(~_physical_fits(cells["physical"], allowed), "a stored type that does not fit its column")
     refuse(~_encoding_fits(cells["encoding"], cells["physical"]), "an encoding that does not fit its stored type")
     refuse((length < 1) | (offset < HEADER_SIZE) | (offset > file_length - length), "bytes outside the file")
     refuse(np.where(codec == Codec.PLAIN, decoded != length, False), "a plain chunk of two lengths")
@@ -139,8 +140,8 @@ def check_index(index: BlockIndex, fields: Sequence[Field], n_rows: int, file_le
     memory = rows[:, None] * PHYSICAL_WIDTH[cells["physical"]]
     refuse(memory > length * MAX_EXPANSION, "more rows than its bytes can hold")
     base, is_integer = cells["base"], cells["physical"] < Physical.FLOAT16
-    limits = np.array(_by_type(base_limits, fields), np.int64)
-    is_native = cells["physical"] == np.array(_by_type(lambda kind: allowed_physical(kind)[-1], fields))
+    limits = np.array([base_limits(kind) for kind in kinds], np.int64)[of_columns]
+    is_native = cells["physical"] == np.array([allowed_physical(kind)[-1] for kind in kinds])[of_columns]
     outside = (base < limits[:, 0]) | (base > limits[:, 1])
     refuse((base != 0) & (~is_integer | is_native | outside), "a base it cannot have")
 
@@ -192,13 +193,15 @@ def has_any_size(physical: Cells) -> Flags:
     return variable
 
 
-def _by_type(function: Callable[[pa.DataType], FoundT], fields: Sequence[Field]) -> list[FoundT]:
-    """What a function says of the type of each column, asked once for each object.
+def _types_of(fields: Sequence[Field]) -> tuple[list[pa.DataType], npt.NDArray[np.int64]]:
+    """The types that columns have, each object once, and which of them each column has.
 
     Thousands of columns share a few, and comparing types of Arrow takes longer than all else in opening such a file.
     """
-    found = {key: function(kind) for key, kind in {id(field.type): field.type for field in fields}.items()}
-    return [found[id(field.type)] for field in fields]
+    places: dict[int, int] = {}
+    of_columns = [places.setdefault(id(field.type), len(places)) for field in fields]
+    kinds = {id(field.type): field.type for field in fields}
+    return [kinds[key] for key in places], np.array(of_columns, np.int64)
 
 
 def _encoding_fits(encoding: Cells, physical: Cells) -> Flags:
@@ -207,8 +210,8 @@ def _encoding_fits(encoding: Cells, physical: Cells) -> Flags:
     return fits
 
 
-def _physical_fits(physical: Cells, fields: Sequence[Field]) -> Flags:
-    allowed = np.array(_by_type(lambda kind: sum(1 << one for one in allowed_physical(kind)), fields), np.int64)
+def _physical_fits(physical: Cells, allowed: npt.NDArray[np.int64]) -> Flags:
+    """``allowed``: for each column a bit for each physical type."""
     known = physical <= max(Physical)
     shifts = np.where(known, physical, 0).astype(np.int64)
     fits: Flags = known & ((allowed[None, :] >> shifts) & 1).astype(np.bool_)

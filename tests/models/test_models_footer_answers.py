@@ -112,6 +112,37 @@ def test_no_block_is_read_for_counts(factors: Path, monkeypatch: pytest.MonkeyPa
     assert blocks
 
 
+def test_two_hundred_blocks_answer_from_their_footer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the benchmark shows of a hundred million rows, byte by byte on a file as many blocks long."""
+    flights = made_flights(2_000)
+    fields = [xdf.factor_field(name, ()) if name in ("day", "carrier") else xdf.Field(name, flights.field(name).type)
+              for name in flights.column_names]  # fmt: skip
+    path = tmp_path / "long.xdf"
+    with xdf.create(path, xdf.Schema(tuple(fields))) as writer:
+        for batch in flights.to_batches(10):
+            writer.write(batch)
+    read: list[tuple[int, int]] = []
+    pread = os.pread
+
+    def noted(fd: int, length: int, offset: int) -> bytes:
+        read.append((offset, offset + length))
+        return pread(fd, length, offset)
+
+    monkeypatch.setattr(os, "pread", noted)
+    formula = "~ " + " + ".join(flights.column_names)
+    summary = rxcore.rx_summary(formula, str(path), report_progress=0)
+    with xdf.open(path) as file:
+        assert file.n_blocks == 200
+        cells = file._index.cells
+        first, last = int(cells["offset"].min()), int((cells["offset"] + cells["length"]).max())
+    assert read
+    assert all(end <= first or start >= last for start, end in read)
+    with options(footerStatistics=False):
+        from_pass = rxcore.rx_summary(formula, str(path), report_progress=0)
+    assert str(summary) == str(from_pass)
+    assert any(start < last and end > first for start, end in read)
+
+
 def test_files_that_do_not_count_take_a_pass(factors: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = summarize(factors, "~ day + delay")
     monkeypatch.setattr("xdf.chunks.MOST_LEVELS", 4)
