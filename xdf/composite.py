@@ -172,7 +172,7 @@ class XdfSet(XdfFile):
         self._starts = np.cumsum([0, *(file.n_blocks for file in self.files)])
 
     def __repr__(self) -> str:
-        return super().__repr__().replace("XdfFile", "XdfSet", 1).removesuffix(")") + f", {self.n_files} files)"
+        return super().__repr__().removesuffix(")") + f", {self.n_files} files)"
 
     def close(self) -> None:
         """Let go of the files. Columns that were read stay valid. Closing twice does nothing."""
