@@ -148,7 +148,7 @@ def schema(path: str, as_json: bool) -> None:
         click.echo(f"{column['name']:<{width}}  {_describe(column)}")
 
 
-def _column(file: xdf.XdfFile, field: Field) -> dict[str, Any]:
+def _column(file: xdf.OpenFile, field: Field) -> dict[str, Any]:
     statistics = file.statistics(field.name)
     column: dict[str, Any] = {
         "name": field.name,

@@ -18,10 +18,10 @@ from rxcore.sources.handles import HandleCache
 from xdf.schema import Schema
 
 # For partitions that came from another process, and so without the handle of their source.
-_files: HandleCache[xdf.XdfFile] = HandleCache(xdf.open)
+_files: HandleCache[xdf.OpenFile] = HandleCache(xdf.open)
 
 
-def open_xdf(path: str) -> xdf.XdfFile:
+def open_xdf(path: str) -> xdf.OpenFile:
     """The open file.
 
     Raises
@@ -58,13 +58,13 @@ class XdfPartition:
     columns: tuple[str, ...]
     file: int = 0
     n_blocks: int | None = 1
-    handle: xdf.XdfFile | None = field(default=None, compare=False, repr=False)
+    handle: xdf.OpenFile | None = field(default=None, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         rest = (self.path, self.first_block, self.n_rows, self.start_row, self.columns, self.file, self.n_blocks)
         return XdfPartition, rest
 
-    def _open(self) -> xdf.XdfFile:
+    def _open(self) -> xdf.OpenFile:
         if self.handle is not None:
             return self.handle
         try:
@@ -124,7 +124,7 @@ class XdfSource:
         self._opened_by = str(self._file.metadata_path) if isinstance(self._file, xdf.XdfSet) else self.path
 
     @property
-    def file(self) -> xdf.XdfFile:
+    def file(self) -> xdf.OpenFile:
         """The open file."""
         return self._file
 
