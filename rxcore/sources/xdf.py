@@ -1,10 +1,11 @@
-""".xdf files: one partition per block, columns handed on as they are stored."""
+""".xdf files, Microsoft's too: one partition per block, columns handed on as they are stored."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ import xdf
 from rxcore.blocks import Block
 from rxcore.errors import SourceError
 from rxcore.sources.handles import HandleCache
+from xdf.foreign import first_bytes
+from xdf.legacy.layout import is_legacy
 from xdf.schema import Schema
 
 # For partitions that came from another process, and so without the handle of their source.
@@ -39,7 +42,7 @@ def _unreadable(path: str, error: Exception) -> SourceError:
     name = os.path.basename(path)
     if not os.path.exists(path):
         return SourceError(f"{name}: file {path!r} does not exist")
-    if os.path.isfile(path) and not xdf.is_xdf(path):
+    if os.path.isfile(path) and not xdf.is_xdf(path) and not is_legacy(first_bytes(Path(path), 4)):
         return SourceError(
             f"{name} is not an .xdf file of this package: it looks like {xdf.describe_foreign(path)}; "
             "import the original data with rx_import"
@@ -158,7 +161,7 @@ class XdfSource:
         return self._file.block_nbytes(list(columns) or list(self.schema.names[:1]))
 
     def block_statistics(self, column: str) -> dict[str, npt.NDArray[np.float64]] | None:
-        """Statistics of a numeric column by block, from the footer: no data are read."""
-        if not self.schema.field(column).is_numeric:
+        """Statistics of a numeric column by block, from the footer: no data are read. None where there are none."""
+        if not self._file.keeps_statistics or not self.schema.field(column).is_numeric:
             return None
         return self._file.statistics_of_blocks(column)

@@ -18,6 +18,7 @@ from xdf.ingest import recut
 from xdf.legacy.compare import Difference, compare_rows, compare_schemas
 from xdf.legacy.reader import LegacyTable
 from xdf.legacy.text import read_text
+from xdf.logical import type_text
 from xdf.opening import open as open_xdf
 from xdf.output import Output, create_output, refusals
 from xdf.reader import open_file
@@ -127,7 +128,7 @@ class MigrationReport:
         return "\n".join(
             [
                 f"{self.source} (RevoScaleR, version {self.version:g}) -> {self.target}",
-                f"  {self.n_rows:,} rows, {len(self.variables):,} variables, {self.n_blocks:,} blocks",
+                f"  {self.n_rows:,} rows, {len(self.variables):,} variables, {self.n_blocks:,} block{'' if self.n_blocks == 1 else 's'}",
                 f"  {self.bytes_before:,} bytes, now {self.bytes_after:,}; {self.seconds:.2f} s",
                 *shown,
                 *(f"  left out: {name!r}: {reason}" for name, reason in self.left_out.items()),
@@ -208,7 +209,7 @@ def _fields(old: LegacyTable) -> tuple[Field, ...]:
 
 def _report(old: LegacyTable, field: Field) -> VariableReport:
     n_levels = None if field.levels is None else len(field.levels)
-    kind = "factor" if field.is_factor else str(field.type)
+    kind = type_text(field.type) or str(field.type)
     return VariableReport(field.name, kind, old.statistics(field.name).n_missing, n_levels, field.low, field.high)
 
 

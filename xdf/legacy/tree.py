@@ -64,15 +64,19 @@ class TreeReport:
         """Whether every file of RevoScaleR is there now, whole."""
         return all(file.outcome != FAILED and (file.report is None or file.report.is_complete) for file in self.files)
 
-    def __str__(self) -> str:
+    @property
+    def summary(self) -> str:
+        """How many files became what, in one line."""
         counts = {
             outcome: sum(file.outcome == outcome for file in self.files)
             for outcome in (CONVERTED, SKIPPED, FAILED, FOREIGN)
         }
         told = ", ".join(f"{count:,} {outcome}" for outcome, count in counts.items() if count) or "no .xdf file found"
         n_rows = sum(file.report.n_rows for file in self.files if file.report is not None)
-        lines = [str(file) for file in self.files]
-        return "\n".join([*lines, f"{self.source} -> {self.target}: {told}; {n_rows:,} rows"])
+        return f"{self.source} -> {self.target}: {told}; {n_rows:,} rows"
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.files), self.summary])
 
     def to_dict(self) -> dict[str, Any]:
         """The same as plain values."""
