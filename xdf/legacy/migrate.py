@@ -128,7 +128,7 @@ class MigrationReport:
         return "\n".join(
             [
                 f"{self.source} (RevoScaleR, version {self.version:g}) -> {self.target}",
-                f"  {self.n_rows:,} rows, {len(self.variables):,} variables, {self.n_blocks:,} block{'' if self.n_blocks == 1 else 's'}",
+                f"  {self.n_rows:,} rows, {len(self.variables):,} variables, blocks: {self.n_blocks:,}",
                 f"  {self.bytes_before:,} bytes, now {self.bytes_after:,}; {self.seconds:.2f} s",
                 *shown,
                 *(f"  left out: {name!r}: {reason}" for name, reason in self.left_out.items()),
