@@ -20,6 +20,9 @@ from xdf.legacy.variables import Variable
 # Deflate never makes more than this of a byte.
 MOST_EXPANSION = 1032
 _LENGTH_BYTES = 8
+# What streams of zlib begin with, by level; and how many bits of it may be wrong before it is something else.
+_ZLIB_HEADERS = (0x7801, 0x785E, 0x789C, 0x78DA)
+_BITS_OF_DAMAGE = 2
 _TEXT_HEAD = 8
 _LONGEST_ARROW = 2**31 - 1
 
@@ -39,7 +42,7 @@ def decode_chunk(
     levels : pyarrow.StringArray or None
         Of a factor.
     may_be_plain : bool
-        Whether bytes that begin like a compressed stream, and are none, may be uncompressed.
+        Whether bytes of the right size that begin like a compressed stream, or nearly so, may be uncompressed.
     keep_codes : bool
         Leave the integer that stands for a missing value as it is.
 
@@ -70,7 +73,7 @@ def text_bytes(tail: bytes, size: int) -> int:
 
 def _numbers_content(raw: bytes, expected: int, may_be_plain: bool) -> bytes:
     if not is_zlib(raw):
-        if len(raw) == expected:
+        if len(raw) == expected and (may_be_plain or not _was_zlib(raw)):
             return raw
         raise XdfFormatError(
             f"it is neither a compressed stream nor {expected:,} plain bytes; it begins with {raw[:4].hex()!r}"
@@ -97,6 +100,12 @@ def _text_content(raw: bytes, n_rows: int) -> bytes:
 def is_zlib(raw: bytes) -> bool:
     """Whether bytes begin like a stream of zlib."""
     return len(raw) >= 2 and raw[0] & 0x0F == 8 and raw[0] >> 4 <= 7 and (raw[0] << 8 | raw[1]) % 31 == 0
+
+
+def _was_zlib(raw: bytes) -> bool:
+    """Whether bytes may begin like a stream of zlib in which a bit or two were changed."""
+    start = int.from_bytes(raw[:2], "big")
+    return any((start ^ header).bit_count() <= _BITS_OF_DAMAGE for header in _ZLIB_HEADERS)
 
 
 def inflate(raw: bytes, expected: int) -> bytes:

@@ -61,11 +61,16 @@ class Layout:
     file_size: int
     notes: tuple[str, ...]
 
-    def is_plain_block(self, block: int) -> bool:
-        """Whether all chunks of numbers, of which there are at least two, have the size of uncompressed ones."""
+    def is_plain(self, block: int, position: int) -> bool:
+        """Whether the size of an uncompressed chunk is no accident: others of its block or its variable have it too.
+
+        All others of numbers in the block, or all of the variable, and at least one.
+        """
         widths = np.array([variable.width for variable in self.variables], np.int64)
-        rows = self.rows_per_block[block]
-        return int((widths > 0).sum()) > 1 and bool((self.sizes[block] == widths * rows)[widths > 0].all())
+        numbers = widths > 0
+        beside = (self.sizes[block] == widths * self.rows_per_block[block])[numbers]
+        along = self.sizes[:, position] == widths[position] * np.array(self.rows_per_block)
+        return any(len(same) > 1 and bool(same.all()) for same in (beside, along))
 
 
 @dataclass(frozen=True, slots=True)

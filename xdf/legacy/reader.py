@@ -275,7 +275,7 @@ def read_chunk(
         raw = read_exactly(fd, offset, size)
         return decode_chunk(
             raw, variable, n_rows, levels,
-            may_be_plain=layout.is_plain_block(block), keep_codes=reading.keep_missing_codes,
+            may_be_plain=layout.is_plain(block, position), keep_codes=reading.keep_missing_codes,
         )  # fmt: skip
     except XdfFormatError as error:
         raise XdfFormatError(
