@@ -1,9 +1,9 @@
 """Hostile bytes for the reader, by hand: `make fuzz`, or `python tests/fuzz flips --count 5000`.
 
 Parts: ``flips`` (single bits), ``truncations``, ``splices`` (blocks moved, wiped, doubled), ``forged`` (changes behind
-right checksums), ``legacy`` (files of RevoScaleR), ``guided`` (guided by coverage, for some minutes), ``all``. Each case
-must give right data or a clear XdfError, in bounded time and memory; so must verify, and what repair writes must be
-sound and hold nothing new.
+right checksums), ``legacy`` (files of RevoScaleR), ``guided`` (guided by coverage, for some minutes), ``all``. Each
+case must give right data or a clear XdfError, in bounded time and memory; so must verify, and what repair writes must
+be sound and hold nothing new.
 
 Each part runs in a process of its own. When that dies, the file it died of is kept.
 """
