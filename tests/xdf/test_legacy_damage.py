@@ -243,7 +243,7 @@ def test_a_bomb_of_texts(tmp_path: Path) -> None:
     path = tmp_path / "old.xdf"
     content = zlib.compress(bytes(1000)) + long(2**50)
     with pytest.raises(xdf.XdfFormatError, match="compressed bytes cannot hold"):
-        chunks.decode_chunk(content, _variable(path), 3, None, may_be_plain=False, keep_codes=False)
+        chunks.decode_chunk(content, _variable(path), 3, None, may_be_plain=lambda: False, keep_codes=False)
     for n_rows, stored, message in (
         (3, zlib.compress(bytes(16)) + long(16), "3 texts cannot be in 16 bytes"),
         (1, zlib.compress(struct.pack("<ii", 2, 0)) + long(8), "text 1, at byte 0 .* has flag 2, length 0"),
@@ -253,7 +253,7 @@ def test_a_bomb_of_texts(tmp_path: Path) -> None:
         (2, zlib.compress(struct.pack("<ii", 1, 8) + bytes(8)) + long(16), "its texts end after 1 of 2"),
     ):
         with pytest.raises(xdf.XdfFormatError, match=message):
-            chunks.decode_chunk(stored, _variable(path), n_rows, None, may_be_plain=False, keep_codes=False)
+            chunks.decode_chunk(stored, _variable(path), n_rows, None, may_be_plain=lambda: False, keep_codes=False)
 
 
 def _variable(path: Path) -> Any:

@@ -245,6 +245,15 @@ def test_a_copy_that_is_older_than_its_original(folder: Path, tmp_path: Path) ->
     assert "its copy is there, and older than the original; give --overwrite" in str(report)
 
 
+def test_two_originals_of_one_copy(folder: Path, tmp_path: Path) -> None:
+    write(folder / "set.xdf", COLUMNS, [5])
+    report = migrate_folder(folder, tmp_path / "new", Migration(), n_threads=1)
+    failed = [file for file in report.files if file.outcome == "failed"]
+    assert [(file.source, file.message) for file in failed] == [
+        ("set.xdf", "its copy would have the name of that of set; rename one")
+    ]
+
+
 def test_folders_that_cannot_be(folder: Path) -> None:
     for inside in (folder, folder / "new"):
         with pytest.raises(xdf.XdfError, match="must not lie in the old one"):

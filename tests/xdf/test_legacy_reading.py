@@ -124,6 +124,7 @@ def test_no_rows(tmp_path: Path) -> None:
 def test_wide(tmp_path: Path) -> None:
     wide = [Old(f"v{number}", "int32", [number, None, 3]) for number in range(2000)]
     with opened(write(tmp_path / "old.xdf", wide, [2, 1])) as file:
+        assert file.to_arrow().num_columns == 2000
         assert file.to_arrow(["v1999", "v7"]).to_pydict() == {"v1999": [1999, None, 3], "v7": [7, None, 3]}
 
 

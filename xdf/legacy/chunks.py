@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,13 @@ Values = npt.NDArray[Any]
 
 
 def decode_chunk(
-    raw: bytes, variable: Variable, n_rows: int, levels: pa.StringArray | None, *, may_be_plain: bool, keep_codes: bool
+    raw: bytes,
+    variable: Variable,
+    n_rows: int,
+    levels: pa.StringArray | None,
+    *,
+    may_be_plain: Callable[[], bool],
+    keep_codes: bool,
 ) -> Column:
     """The column in a chunk.
 
@@ -41,8 +48,8 @@ def decode_chunk(
     n_rows : int
     levels : pyarrow.StringArray or None
         Of a factor.
-    may_be_plain : bool
-        Whether bytes of the right size that begin like a compressed stream, or nearly so, may be uncompressed.
+    may_be_plain : callable
+        Tells whether bytes of the right size that begin like a compressed stream, or nearly so, may be plain.
     keep_codes : bool
         Leave the integer that stands for a missing value as it is.
 
@@ -71,9 +78,9 @@ def text_bytes(tail: bytes, size: int) -> int:
     return max(min(int(claimed), MOST_EXPANSION * size), size)
 
 
-def _numbers_content(raw: bytes, expected: int, may_be_plain: bool) -> bytes:
+def _numbers_content(raw: bytes, expected: int, may_be_plain: Callable[[], bool]) -> bytes:
     if not is_zlib(raw):
-        if len(raw) == expected and (may_be_plain or not _was_zlib(raw)):
+        if len(raw) == expected and (not _was_zlib(raw) or may_be_plain()):
             return raw
         raise XdfFormatError(
             f"it is neither a compressed stream nor {expected:,} plain bytes; it begins with {raw[:4].hex()!r}"
@@ -81,7 +88,7 @@ def _numbers_content(raw: bytes, expected: int, may_be_plain: bool) -> bytes:
     try:
         return inflate(raw, expected)
     except XdfFormatError:
-        if may_be_plain and len(raw) == expected:
+        if len(raw) == expected and may_be_plain():
             return raw
         raise
 

@@ -175,18 +175,19 @@ def _variables(entry: StoredObject | None, expected: int) -> tuple[Variable, ...
 
 def _index(entries: list[StoredObject | None], ends: _Ends, size: int) -> tuple[tuple[int, ...], Counts, Counts]:
     """Rows of each block, and where each chunk is, checked against the file."""
-    rows, offsets, sizes = (_integers(entry) for entry in entries[:3])
-    n_blocks, n_variables = len(rows), ends.n_variables
+    counts, offsets, sizes = (_integers(entry) for entry in entries[:3])
+    n_blocks, n_variables = len(counts), ends.n_variables
     if len(offsets) != n_blocks * n_variables or len(sizes) != len(offsets):
         raise XdfFormatError(
             f"its {n_blocks:,} blocks of {n_variables:,} variables need as many chunks; it lists {len(offsets):,} "
             f"offsets and {len(sizes):,} sizes"
         )
     # Python's integers, because those of the file may be too large to add up.
+    rows: list[int] = counts.tolist()
     if min(rows, default=0) < 0 or sum(rows) != ends.n_rows:
         raise XdfFormatError(f"its blocks have {sum(rows):,} rows together, and the file {ends.n_rows:,}")
     cut = (n_blocks, n_variables)
-    where, lengths = np.array(offsets, np.int64).reshape(cut), np.array(sizes, np.int64).reshape(cut)
+    where, lengths = offsets.reshape(cut), sizes.reshape(cut)
     wrong = np.argwhere((lengths < 0) | (where < 4) | (where > size) | (lengths > size - where))
     if len(wrong):
         block, variable = wrong[0].tolist()
@@ -197,10 +198,9 @@ def _index(entries: list[StoredObject | None], ends: _Ends, size: int) -> tuple[
     return tuple(rows), where, lengths
 
 
-def _integers(entry: StoredObject | None) -> list[int]:
+def _integers(entry: StoredObject | None) -> Counts:
     if entry is None or entry.numbers is None:
-        return []
+        return np.empty(0, np.int64)
     if entry.numbers.dtype.kind != "i":
         raise XdfFormatError("its index of blocks holds something else than whole numbers")
-    found: list[int] = entry.numbers.tolist()
-    return found
+    return entry.numbers.astype(np.int64, copy=False)

@@ -82,13 +82,16 @@ class LegacyTable(OpenFile):
             for number, variable in enumerate(variables)
             if variable.is_factor
         }
+        self._schema: Schema | None = None
         self._lock = threading.Lock()
         self._statistics: dict[int, dict[str, npt.NDArray[np.float64]]] = {}
 
     @property
     def schema(self) -> Schema:
         """The columns, with levels, labels, and low and high as the file has them."""
-        return Schema(self.explicit_fields())
+        if self._schema is None:
+            self._schema = Schema(self.explicit_fields())
+        return self._schema
 
     def explicit_fields(self, columns: Sequence[str] | None = None) -> tuple[Field, ...]:
         """The same as a tuple. An old file does not tell a range that was set from one that was found."""
@@ -275,7 +278,7 @@ def read_chunk(
         raw = read_exactly(fd, offset, size)
         return decode_chunk(
             raw, variable, n_rows, levels,
-            may_be_plain=layout.is_plain(block, position), keep_codes=reading.keep_missing_codes,
+            may_be_plain=lambda: layout.is_plain(block, position), keep_codes=reading.keep_missing_codes,
         )  # fmt: skip
     except XdfFormatError as error:
         raise XdfFormatError(

@@ -118,11 +118,21 @@ def migrate_folder(
     inside = new.resolve()
     if inside == old.resolve() or old.resolve() in inside.parents:
         raise XdfError(f"{target}: the new folder must not lie in the old one")
-    found = list(_originals(old))
+    found = [(original, _copy_of(original, old, how)) for original in _originals(old)]
+    first_of: dict[str, Path] = {}
+    for original, copy in found:
+        first_of.setdefault(str(copy), original)
     telling = threading.Lock()
 
-    def one(original: Path) -> FileOutcome:
-        outcome = _one(original, old, new, how)
+    def one(pair: tuple[Path, Path]) -> FileOutcome:
+        original, copy = pair
+        names = (str(original.relative_to(old)), str(copy))
+        other = first_of[str(copy)]
+        if other is original:
+            outcome = _one(original, new / copy, names, how)
+        else:
+            shown = other.relative_to(old)
+            outcome = FileOutcome(*names, FAILED, f"its copy would have the name of that of {shown}; rename one")
         if done is not None:
             with telling:
                 done(outcome)
@@ -152,12 +162,15 @@ def _originals(folder: Path) -> Iterator[Path]:
             yield entry
 
 
-def _one(original: Path, old: Path, new: Path, how: Migration) -> FileOutcome:
+def _copy_of(original: Path, old: Path, how: Migration) -> Path:
+    """Where the copy goes, relative to the new folder."""
     shown = original.relative_to(old)
     # The folder itself may be a composite set.
     base = shown if shown.name else Path(original.resolve().name)
-    copy = new / base.with_name((base.stem if original.is_file() else base.name) + _SUFFIXES[how.kind])
-    names = (str(shown), str(copy.relative_to(new)))
+    return base.with_name((base.stem if original.is_file() else base.name) + _SUFFIXES[how.kind])
+
+
+def _one(original: Path, copy: Path, names: tuple[str, str], how: Migration) -> FileOutcome:
     try:
         start = _start_of(original)
         if not is_legacy(start):
