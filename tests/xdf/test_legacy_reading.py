@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -365,3 +367,14 @@ def test_composite_sets_that_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "gone" / "data" / "gone_2.xdfd").unlink()
     with pytest.raises(xdf.XdfError, match=r"data file 'gone_2\.xdfd' is gone"):
         gone.to_arrow()
+
+
+def test_reading_does_not_load_pandas(tmp_path: Path) -> None:
+    path = write(tmp_path / "old.xdf", EVERY, [5])
+    lines = (
+        "import sys, xdf",
+        f"file = xdf.open({str(path)!r})",
+        "file.read_block(0), file.read_block_arrow(0), [file.statistics(name) for name in file.schema.names]",
+        "assert 'pandas' not in sys.modules",
+    )
+    subprocess.run([sys.executable, "-c", "; ".join(lines)], check=True)

@@ -17,6 +17,7 @@ from xdf.errors import XdfFormatError
 from xdf.legacy.bytes_at import decoded
 from xdf.legacy.objects import Storage
 from xdf.legacy.variables import Variable
+from xdf.views import texts_of
 
 # Deflate never makes more than this of a byte.
 MOST_EXPANSION = 1032
@@ -193,7 +194,7 @@ def _in_another_encoding(data: Values, offsets: npt.NDArray[np.int32], is_there:
         decoded(content[start:end]) if there else None
         for start, end, there in zip(offsets[:-1].tolist(), offsets[1:].tolist(), is_there.tolist(), strict=True)
     ]
-    return pa.array(parts, pa.string())
+    return texts_of(parts)
 
 
 _Heads = tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], npt.NDArray[np.int64]]

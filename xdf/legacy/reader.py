@@ -26,6 +26,7 @@ from xdf.ranges import Handle
 from xdf.schema import Field, Schema
 from xdf.snapshot import read_exactly
 from xdf.stats import ColumnStatistics
+from xdf.views import texts_of
 
 _CLOSED = -1
 _NO_LEVELS = pa.nulls(0, pa.string())
@@ -78,7 +79,7 @@ class LegacyTable(OpenFile):
         self._variables = tuple(variables)
         self._fields = tuple(None if variable.problem else variable.to_field() for variable in variables)
         self._levels = {
-            number: pa.array(variable.levels, pa.string())
+            number: texts_of(variable.levels)
             for number, variable in enumerate(variables)
             if variable.is_factor
         }
