@@ -79,9 +79,7 @@ class LegacyTable(OpenFile):
         self._variables = tuple(variables)
         self._fields = tuple(None if variable.problem else variable.to_field() for variable in variables)
         self._levels = {
-            number: texts_of(variable.levels)
-            for number, variable in enumerate(variables)
-            if variable.is_factor
+            number: texts_of(variable.levels) for number, variable in enumerate(variables) if variable.is_factor
         }
         self._schema: Schema | None = None
         self._lock = threading.Lock()
