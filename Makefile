@@ -66,6 +66,10 @@ bench: $(VENV)/.for-benchmarks ## ours beside the peers on ROWS rows, REPEAT tim
 bench-container: $(VENV)/.for-benchmarks ## the .xdf container beside Parquet and Feather: size, scans, writing; ROWS, REPEAT as above
 	$(BIN)/python -m bench.container --rows $(ROWS) --repeat $(REPEAT)
 
+.PHONY: bench-legacy
+bench-legacy: $(VENV)/.for-benchmarks ## files of RevoScaleR beside text, and converting them; REPEAT as above
+	$(BIN)/python -m bench.legacy --repeat $(REPEAT)
+
 .PHONY: memory
 memory: $(VENV)/.for-benchmarks ## peak memory of each step at 3 and 30 million rows: flat, or it fails
 	$(BIN)/python -m bench.memory

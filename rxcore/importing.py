@@ -25,9 +25,11 @@ from rxcore.sources.arrow_types import check_readable
 from rxcore.sources.base import Source
 from rxcore.sources.fitting import conformed, fitting_schema
 from rxcore.sources.read_ahead import read_ahead
-from rxcore.sources.retyped import RetypedSource
+from rxcore.sources.retyped import RetypedSource, innermost
 from rxcore.sources.rows import open_factors_of, stream
 from rxcore.sources.xdf import XdfSource
+from xdf.legacy import LegacyTable
+from xdf.legacy.migrate import Migration, MigrationReport, migrate_file
 from xdf.schema import FACTOR_TYPE, Field, Schema
 
 if TYPE_CHECKING:
@@ -115,6 +117,66 @@ def import_to_xdf(request: ImportRequest) -> int:
             raise
         kept = "the file keeps what it had" if existing else "no file was made"
         raise SourceError(f"{request.caller}: {request.path!r} could not be written, and {kept}: {error}") from error
+
+
+def is_plain_copy(request: ImportRequest) -> bool:
+    """Whether a file of RevoScaleR is to be copied as it is, so that the copy can be compared with it."""
+    source = request.source
+    return (
+        isinstance(source, XdfSource)
+        and isinstance(source.file, LegacyTable)
+        and not request.append
+        and request.n_rows is None
+        and request.blocks_per_file is None
+        and set(request.columns or source.schema.names) == set(source.schema.names)
+    )
+
+
+def migrate_to_xdf(request: ImportRequest) -> MigrationReport:
+    """Copy a file of RevoScaleR to a new file, which appears under its name when it was found to be equal.
+
+    Raises
+    ------
+    OutputExistsError, SourceError, MemoryBudgetError
+        As for :func:`import_to_xdf`.
+    """
+    source = request.source
+    assert isinstance(source, XdfSource)
+    _blocks_ahead(request, source.schema.names)
+    how = Migration(
+        overwrite=request.overwrite,
+        rows_per_block=request.rows_per_block,
+        compression_level=request.compression_level,
+    )
+    began = time.perf_counter()
+    request.sink(PassStarted(request.caller, source.n_rows))
+    try:
+        report = migrate_file(source.path, request.path, how)
+    except xdf.XdfExistsError as error:
+        raise OutputExistsError(
+            f"{request.caller}: {request.path!r} exists; pass overwrite=True to replace it"
+        ) from error
+    except (xdf.XdfError, OSError) as error:
+        raise SourceError(f"{request.caller}: no file was made: {error}") from error
+    request.sink(PassFinished(request.caller, report.n_rows, time.perf_counter() - began))
+    return report
+
+
+def refuse_to_replace_legacy(source: Source, output: str, caller: str) -> None:
+    """Refuse to write a file of RevoScaleR back to its own name: who does so has no original any more.
+
+    Raises
+    ------
+    SourceError
+    """
+    base = innermost(source)
+    if not isinstance(base, XdfSource) or not isinstance(base.file, LegacyTable):
+        return
+    if os.path.exists(output) and os.path.samefile(base.path, output):
+        raise SourceError(
+            f"{caller}: {output!r} is a file of RevoScaleR, which is only read. Convert it first: "
+            "rx_import(old, new), with another name for the new file"
+        )
 
 
 def _writer(request: ImportRequest, schema: Schema, existing: bool) -> xdf.XdfWriter | xdf.CompositeWriter:

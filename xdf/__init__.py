@@ -34,6 +34,8 @@ from xdf.errors import (
 from xdf.findings import Finding
 from xdf.foreign import describe_foreign, is_xdf
 from xdf.ingest import write
+from xdf.legacy import LegacyFile, LegacySet
+from xdf.opened import OpenFile
 from xdf.opening import append, open  # noqa: A004
 from xdf.reader import XdfFile
 from xdf.repair import RepairReport, repair
@@ -52,6 +54,9 @@ __all__ = [
     "DataFilePart",
     "Field",
     "Finding",
+    "LegacyFile",
+    "LegacySet",
+    "OpenFile",
     "RepairReport",
     "Scanner",
     "Schema",

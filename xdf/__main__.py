@@ -11,10 +11,15 @@ import json
 import os
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import xdf
+from xdf.legacy import LegacyTable
+from xdf.legacy.migrate import Migration, MigrationReport, migrate_file
+from xdf.legacy.request import is_folder_of_files, legacy_migration
+from xdf.legacy.tree import TreeReport, migrate_folder
 from xdf.logical import FACTOR_TEXT, type_text
 from xdf.schema import Field
 from xdf.transfer import KINDS, Options, convert
@@ -117,8 +122,11 @@ def info(path: str, as_json: bool) -> None:
             "compression_level": file.compression_level,
             "bytes": file.size_on_disk,
         }
-        if isinstance(file, xdf.XdfSet):
+        if isinstance(file, xdf.XdfSet | xdf.LegacySet):
             found["files"] = file.n_files
+        if isinstance(file, LegacyTable):
+            found["compression_level"] = None  # such a file does not say it
+            found["format"] = f"RevoScaleR, version {file.version:g}"
     if as_json:
         _print_json(found)
         return
@@ -130,7 +138,8 @@ def info(path: str, as_json: bool) -> None:
         click.echo(f"  {least:,} to {most:,} rows a block" if least < most else f"  {most:,} rows a block")
     per_row = f", {file.size_on_disk / file.n_rows:.1f} a row" if file.n_rows else ""
     level = "none" if file.compression_level == 0 else f"zstd, level {file.compression_level}"
-    click.echo(f"  {file.size_on_disk:,} bytes{per_row}; compression {level}")
+    how = f"written by {found['format']}" if "format" in found else f"compression {level}"
+    click.echo(f"  {file.size_on_disk:,} bytes{per_row}; {how}")
 
 
 @main.command()
@@ -148,7 +157,7 @@ def schema(path: str, as_json: bool) -> None:
         click.echo(f"{column['name']:<{width}}  {_describe(column)}")
 
 
-def _column(file: xdf.XdfFile, field: Field) -> dict[str, Any]:
+def _column(file: xdf.OpenFile, field: Field) -> dict[str, Any]:
     statistics = file.statistics(field.name)
     column: dict[str, Any] = {
         "name": field.name,
@@ -290,10 +299,14 @@ def compact(path: str, as_json: bool) -> None:
 @click.option("--factor", "factors", multiple=True, metavar="NAME", help="The same as --type NAME=factor.")
 @click.option("--strings-as-factors", is_flag=True, help="Make every column of strings a factor.")
 @click.option("--missing", multiple=True, help="What stands for a missing value in text; by default nothing and NA.")
+@click.option("--salvage", is_flag=True, help="RevoScaleR: leave out variables that cannot be read.")
+@click.option("--keep-missing-codes", is_flag=True, help="RevoScaleR: -2147483648 stays a number.")
+@click.option("--threads", type=click.IntRange(1), help="RevoScaleR: files of a folder at a time.")
 @_AS_JSON
 def convert_command(
     source: str, target: str, source_kind: str | None, target_kind: str | None, as_json: bool,
-    types: tuple[str, ...], factors: tuple[str, ...], delimiter: str | None, missing: tuple[str, ...], **rest: Any,
+    types: tuple[str, ...], factors: tuple[str, ...], delimiter: str | None, missing: tuple[str, ...],
+    salvage: bool, keep_missing_codes: bool, threads: int | None, **rest: Any,
 ) -> None:  # fmt: skip
     """Convert SOURCE to TARGET, one of which is .xdf; - is standard input or output.
 
@@ -304,9 +317,18 @@ def convert_command(
       python -m xdf convert flights.csv flights.xdf --factor carrier
       zcat flights.csv.gz | python -m xdf convert - flights.xdf
       python -m xdf convert flights.xdf - --to csv | head
+    \b
+    Files of RevoScaleR (Machine Learning Server, SQL Server) are compared with their copies, and a report is printed;
+    a whole folder of them is copied in parallel, and goes on where it was interrupted.
+    \b
+      python -m xdf convert old.xdf new.xdf
+      python -m xdf convert old-folder/ new-folder/ --to parquet
     """  # noqa: D301 - click knows paragraphs that are not to be wrapped by this character
     chosen = dict(_pair(text) for text in types) | dict.fromkeys(factors, FACTOR_TEXT)
     delimiter = None if delimiter is None else delimiter.replace("\\t", "\t")
+    if (how := legacy_migration(source, target, target_kind, delimiter, rest)) is not None:
+        _migrate(source, target, replace(how, salvage=salvage, keep_missing_codes=keep_missing_codes), threads, as_json)
+        return
     options = Options(types=chosen, delimiter=delimiter, missing=missing or Options().missing, **rest)
     if target == "-" and sys.stdout.isatty() and target_kind != "csv":
         raise click.UsageError("TARGET is the terminal: send the output into a pipe or file, or choose --to csv")
@@ -324,6 +346,27 @@ def convert_command(
         _print_json({"source": source, "target": target, "rows": n_rows, "bytes": _size(target)})
     else:
         click.echo(f"{target}: {n_rows:,} rows, {_size(target):,} bytes")
+
+
+def _migrate(source: str, target: str, how: Migration, threads: int | None, as_json: bool) -> None:
+    """Bring over a file or folder of RevoScaleR; ends with 1 when something had to be left out or failed."""
+    report: MigrationReport | TreeReport
+    if is_folder_of_files(source):
+        tell = None if as_json else lambda outcome: click.echo(str(outcome))
+        report = migrate_folder(source, target, how, n_threads=threads, done=tell)
+        text = report.summary
+    else:
+        progress = _Progress(f"{source}: rows")
+        try:
+            report = migrate_file(source, target, how, progress)
+        finally:
+            progress.finish()
+        text = str(report)
+    if as_json:
+        _print_json(report.to_dict())
+    else:
+        click.echo(text)
+    sys.exit(0 if report.is_complete else DAMAGED)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ import pyarrow as pa
 from xdf.columns import Column, Values
 from xdf.errors import XdfError, XdfFormatError
 from xdf.filesystems import Place
-from xdf.foreign import describe_start
+from xdf.foreign import LEGACY_MAGIC, describe_start
 from xdf.format import MAGIC
 from xdf.ranges import Handle
 from xdf.reader import XdfFile
@@ -98,9 +98,10 @@ def load_set(handle: Handle, metadata: Place) -> Snapshot:
     """
     start = read_exactly(handle, 0, 512)
     if not start.startswith(MAGIC):
+        hint = ", which is only read: convert the set first" if start.startswith(LEGACY_MAGIC) else ""
         raise XdfFormatError(
             f"{shown(metadata)}: this is not the metadata file of a composite set of this package; it looks like "
-            f"{describe_start(start)}"
+            f"{describe_start(start)}{hint}"
         )
     snapshot = load_snapshot(handle, shown(metadata), may_be_composite=True)
     if not snapshot.is_composite:
@@ -172,7 +173,7 @@ class XdfSet(XdfFile):
         self._starts = np.cumsum([0, *(file.n_blocks for file in self.files)])
 
     def __repr__(self) -> str:
-        return super().__repr__().replace("XdfFile", "XdfSet", 1).removesuffix(")") + f", {self.n_files} files)"
+        return super().__repr__().removesuffix(")") + f", {self.n_files} files)"
 
     def close(self) -> None:
         """Let go of the files. Columns that were read stay valid. Closing twice does nothing."""

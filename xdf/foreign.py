@@ -43,7 +43,7 @@ def is_xdf(path: str | os.PathLike[str]) -> bool:
     file = Path(path)
     if not file.is_file():
         return False
-    return _first_bytes(file, len(MAGIC)) == MAGIC
+    return first_bytes(file, len(MAGIC)) == MAGIC
 
 
 def describe_foreign(path: str | os.PathLike[str]) -> str:
@@ -69,7 +69,7 @@ def describe_foreign(path: str | os.PathLike[str]) -> str:
     file = Path(path)
     if file.is_dir():
         return "a folder"
-    return describe_start(_first_bytes(file, _PEEK))
+    return describe_start(first_bytes(file, _PEEK))
 
 
 def describe_start(start: bytes) -> str:
@@ -77,8 +77,8 @@ def describe_start(start: bytes) -> str:
     start = start[:_PEEK]
     if not start:
         return "an empty file"
-    for first_bytes, description in _FIRST_BYTES:
-        if start.startswith(first_bytes):
+    for begin, description in _FIRST_BYTES:
+        if start.startswith(begin):
             return description
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith((b"<?xml", b"<")):
@@ -102,6 +102,7 @@ def _is_text(start: bytes) -> bool:
     return True
 
 
-def _first_bytes(file: Path, count: int) -> bytes:
+def first_bytes(file: Path, count: int) -> bytes:
+    """The first bytes of a file; fewer where it is shorter."""
     with file.open("rb") as stream:
         return stream.read(count)

@@ -6,18 +6,29 @@ import os
 from pathlib import Path
 
 from xdf import creation
-from xdf.composite import open_set
+from xdf.composite import find_metadata, open_set
 from xdf.composite_writer import DEFAULT_BLOCKS_PER_FILE, CompositeWriter, append_composite
 from xdf.errors import XdfError
 from xdf.filesystems import Remote, locate
+from xdf.foreign import first_bytes
+from xdf.legacy.composite import is_legacy_metadata, open_legacy_set
+from xdf.legacy.layout import is_legacy, load_layout
+from xdf.legacy.reader import LegacyFile, Reading, open_legacy
+from xdf.opened import OpenFile
 from xdf.reader import XdfFile, open_file
 from xdf.set_format import DATA_SUFFIX, METADATA_SUFFIX
 from xdf.snapshot import load_snapshot
 from xdf.writer import XdfWriter
 
 
-def open(path: str | os.PathLike[str], *, filesystem: object = None) -> XdfFile:  # noqa: A001
-    """Open an .xdf file or a composite set for reading.
+def open(  # noqa: A001
+    path: str | os.PathLike[str],
+    *,
+    filesystem: object = None,
+    salvage: bool = False,
+    keep_missing_codes: bool = False,
+) -> OpenFile:
+    """Open an .xdf file or a composite set for reading, also one that Microsoft's products wrote.
 
     Reads the header, the footer and the block index; no data. What is opened is the last commit: rows that a writer
     adds later are seen by whoever opens it later.
@@ -30,11 +41,18 @@ def open(path: str | os.PathLike[str], *, filesystem: object = None) -> XdfFile:
         in one request.
     filesystem : fsspec or pyarrow file system, optional
         Where ``path`` is, if not on this machine.
+    salvage : bool, default False
+        Of a damaged file of Microsoft's, leave out the variables that cannot be read: reads all of it once. Files of
+        this package are repaired with :func:`xdf.repair` instead.
+    keep_missing_codes : bool, default False
+        Of a file of Microsoft's, leave the integer that stands for a missing value (-2147483648) as it is.
 
     Returns
     -------
-    XdfFile
-        A context manager; may be shared by threads. Of a set an :class:`XdfSet`, which is one too.
+    OpenFile
+        A context manager; may be shared by threads. An :class:`XdfFile`; of a set an :class:`XdfSet`, which is one too.
+        A file or set of RevoScaleR, Machine Learning Server or SQL Server is recognised by its first bytes and comes
+        as a :class:`LegacyFile` or :class:`LegacySet`, which can be read and not written to.
 
     Raises
     ------
@@ -56,14 +74,28 @@ def open(path: str | os.PathLike[str], *, filesystem: object = None) -> XdfFile:
     ...     print(file.n_rows, file.schema.names)
     """
     place = locate(path, filesystem, "xdf.open")
-    if isinstance(place, Path):
-        if place.suffix == METADATA_SUFFIX and place.is_file():
-            return open_set(place.absolute().parent.parent, place)
-        return open_set(place) if place.is_dir() else open_file(place)
-    return _open_remote(place)
+    reading = Reading(salvage=salvage, keep_missing_codes=keep_missing_codes)
+    if not isinstance(place, Path):
+        return _open_remote(place, reading)
+    if place.suffix == METADATA_SUFFIX and place.is_file():
+        folder = place.absolute().parent.parent
+        return open_legacy_set(folder, place, reading) if is_legacy_metadata(place) else open_set(folder, place)
+    if place.is_dir():
+        legacy = _legacy_metadata(place)
+        return open_set(place) if legacy is None else open_legacy_set(place, legacy, reading)
+    return open_legacy(place, reading) if is_legacy(first_bytes(place, 4)) else open_file(place)
 
 
-def _open_remote(place: Remote) -> XdfFile:
+def _legacy_metadata(folder: Path) -> Path | None:
+    """The metadata file of a folder that holds a set of Microsoft's; what else may be wrong with it is found later."""
+    try:
+        metadata = find_metadata(folder)
+        return metadata if isinstance(metadata, Path) and is_legacy_metadata(metadata) else None
+    except (OSError, XdfError):
+        return None
+
+
+def _open_remote(place: Remote, reading: Reading) -> OpenFile:
     if place.name.endswith(METADATA_SUFFIX):
         folder = place.key.rpartition("/")[0].rpartition("/")[0]
         return open_set(Remote(place.store, folder, place.shown.rpartition("/")[0].rpartition("/")[0]), place)
@@ -71,7 +103,11 @@ def _open_remote(place: Remote) -> XdfFile:
     if not is_file:
         return open_set(place)
     reader = place.reader()
-    file = XdfFile(place.shown, reader, load_snapshot(reader, place.shown))
+    file: OpenFile
+    if is_legacy(reader.read_at(0, 4)):
+        file = LegacyFile(place.shown, reader, load_layout(reader, place.shown), reading)
+    else:
+        file = XdfFile(place.shown, reader, load_snapshot(reader, place.shown))
     reader.forget_ends()
     return file
 

@@ -38,6 +38,12 @@ class Output:
         """Whether the file has a temporary name until it is published."""
         return self._temporary is not None
 
+    @property
+    def temporary(self) -> Path:
+        """The name that a new file has until it is published."""
+        assert self._temporary is not None
+        return self._temporary
+
     def write_at(self, offset: int, data: bytes | memoryview) -> None:
         """Write all of the bytes there."""
         with refusals(self.path):

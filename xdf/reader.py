@@ -9,8 +9,6 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +17,16 @@ import pyarrow as pa
 from xdf.codecs import decode_frame
 from xdf.columns import Column
 from xdf.decoders import comes_as_array, decode_array, decode_column
-from xdf.errors import XdfColumnError, XdfError, XdfFormatError
+from xdf.errors import XdfError, XdfFormatError
 from xdf.format import Codec
 from xdf.index import Entry
 from xdf.level_counts import LevelCounts, load_counts
 from xdf.mapping import Mapping
+from xdf.opened import OpenFile
 from xdf.ranges import Handle
-from xdf.schema import FACTOR_TYPE, Field, Schema, missing_column_message
+from xdf.schema import FACTOR_TYPE, Field, Schema
 from xdf.snapshot import Snapshot, load_levels, load_snapshot, read_exactly
 from xdf.stats import ColumnStatistics
-from xdf.tabular import Tabular
 from xdf.views import array_of, column_of
 
 _NO_LEVELS = pa.nulls(0, pa.string())
@@ -78,7 +76,7 @@ def open_file(path: str | os.PathLike[str]) -> XdfFile:
         raise
 
 
-class XdfFile(Tabular):
+class XdfFile(OpenFile):
     """One snapshot of an .xdf file. Made by :func:`xdf.open`.
 
     Reading is thread-safe: it uses positioned reads and shares nothing but what is read once under a lock. A file stays
@@ -97,18 +95,12 @@ class XdfFile(Tabular):
 
     def __init__(self, path: Path | str, fd: Handle, snapshot: Snapshot) -> None:
         footer = snapshot.footer
-        self.path: Path | str = path
-        self.n_rows = footer.n_rows
-        self.n_blocks = footer.n_blocks
-        self.rows_per_block: tuple[int, ...] = tuple(snapshot.index.rows_per_block.tolist())
+        super().__init__(path, [field.name for field in footer.fields], tuple(snapshot.index.rows_per_block.tolist()))
         self.compression_level = footer.compression_level
         self.size_on_disk = snapshot.commit.file_length
         self._snapshot = snapshot
         self._footer = footer
         self._index = snapshot.index
-        self._positions = {field.name: position for position, field in enumerate(footer.fields)}
-        if len(self._positions) != len(footer.fields):
-            raise XdfFormatError(f"{path}: the footer is damaged: two columns have the same name")
         self._fd: Handle = fd
         self._lock = threading.Lock()
         self._mapping = Mapping(self.size_on_disk)
@@ -116,21 +108,9 @@ class XdfFile(Tabular):
         self._counts: LevelCounts | None = None
         self._schema: Schema | None = None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     def __del__(self) -> None:
         if hasattr(self, "_fd"):
             self.close()
-
-    def __repr__(self) -> str:
-        size = f"{self.n_rows:,} rows, {len(self._positions)} columns, {self.n_blocks} blocks"
-        return f"XdfFile({str(self.path)!r}, {size})"
 
     def close(self) -> None:
         """Let go of the file. Columns that were read stay valid. Closing twice does nothing."""
@@ -153,47 +133,6 @@ class XdfFile(Tabular):
                 if self._schema is None:
                     self._schema = self._build_schema(levels)
         return self._schema
-
-    def read_block(self, number: int, columns: Sequence[str] | None = None) -> dict[str, Column]:
-        """The columns of one block in their narrow physical types, ready for kernels.
-
-        Reads and decompresses the chunks of these columns and nothing else. The arrays are read-only and own their
-        memory. The levels of a factor are the same object in every block of this file. A decimal comes as float64; use
-        :meth:`read_block_arrow` for its exact value.
-
-        Parameters
-        ----------
-        number : int
-            0 .. ``n_blocks - 1``.
-        columns : sequence of str, optional
-            All columns by default.
-
-        Returns
-        -------
-        dict of str to Column
-            In the order asked for.
-
-        Raises
-        ------
-        XdfColumnError
-            A column is not in the file; the message names the closest ones.
-        XdfError
-            There is no block of that number, or the file was closed.
-        XdfChecksumError, XdfFormatError
-            The stored bytes are damaged.
-        """
-        self._check_block(number)
-        selected = self._select(columns)
-        with self._at_hand(number, selected):
-            return {name: self._read_column(number, position) for name, position in selected}
-
-    def read_block_arrow(self, number: int, columns: Sequence[str] | None = None) -> pa.RecordBatch:
-        """The same in logical types, missing rows null, as a record batch."""
-        self._check_block(number)
-        selected = self._select(columns)
-        with self._at_hand(number, selected):
-            arrays = [self._read_arrow(number, position) for _, position in selected]
-        return pa.RecordBatch.from_arrays(arrays, schema=self._arrow_schema(selected))
 
     def statistics(self, column: str) -> ColumnStatistics:
         """Statistics of a column over the whole file, from the footer: no data is read."""
@@ -265,18 +204,6 @@ class XdfFile(Tabular):
         positions = [position for _, position in self._select(columns)]
         return int(self._index.memory()[:, positions].sum(axis=1).max(initial=0))
 
-    def _select(self, columns: Iterable[str] | None) -> list[tuple[str, int]]:
-        if columns is None:
-            return list(self._positions.items())
-        if isinstance(columns, str):
-            raise TypeError(f"columns: a sequence of names is needed, got the string {columns!r}; write [{columns!r}]")
-        selected = []
-        for name in columns:
-            if name not in self._positions:
-                raise XdfColumnError(f"{self.path}: {missing_column_message(name, tuple(self._positions))}")
-            selected.append((name, self._positions[name]))
-        return selected
-
     def explicit_fields(self, columns: Sequence[str] | None = None) -> tuple[Field, ...]:
         """The columns with levels and labels, but low and high only where somebody set them.
 
@@ -298,12 +225,6 @@ class XdfFile(Tabular):
             return nullcontext()
         entries = [self._index.entry(block, position) for _, position in selected]
         return self._fd.holding([(entry.offset, entry.length) for entry in entries])
-
-    def _check_block(self, number: int) -> None:
-        if not 0 <= number < self.n_blocks:
-            raise XdfError(
-                f"{self.path}: block {number} is not there; the file has {self.n_blocks} blocks, counted from 0"
-            )
 
     def _arrow_schema(self, selected: Iterable[tuple[str, int]]) -> pa.Schema:
         return pa.schema([pa.field(name, self._footer.fields[position].type) for name, position in selected])

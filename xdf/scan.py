@@ -78,7 +78,9 @@ class Scanner:
             self._needed = self._needed or table.schema.names[:1]
         parts = _parts_of(table.rows_per_block, rows, self._where)
         self.n_blocks = len(parts)
-        self._parts = parts if node is None else _unruled(parts, node, _facts(table, self._needed))
+        self._parts = parts
+        if node is not None and table.keeps_statistics:
+            self._parts = _unruled(parts, node, _facts(table, self._needed))
         self.n_blocks_skipped = self.n_blocks - len(self._parts)
 
     def __repr__(self) -> str:

@@ -203,8 +203,8 @@ def _check_kind(header: bytes, path: Path | str) -> None:
     looks_like = describe_start(header)
     if header.startswith(LEGACY_MAGIC):
         raise XdfFormatError(
-            f"{path}: this is {looks_like}, another format with the same suffix, which this reader does not read. "
-            "Convert it with the product that wrote it, or export it as text"
+            f"{path}: this is {looks_like}, another format with the same suffix, which is only read. Convert it first: "
+            "python -m xdf convert old.xdf new.xdf, or rx_import"
         )
     if looks_like == OWN:
         looks_like = "another file than a moment ago"

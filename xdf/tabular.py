@@ -29,6 +29,8 @@ class Tabular(ABC):
     n_rows: int
     n_blocks: int
     rows_per_block: tuple[int, ...]
+    keeps_statistics = True
+    """Whether statistics of blocks are at hand; else asking for them reads the column."""
 
     @property
     @abstractmethod

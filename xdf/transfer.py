@@ -18,9 +18,9 @@ import pyarrow as pa
 from xdf.errors import XdfError, XdfFormatError
 from xdf.format import DEFAULT_LEVEL
 from xdf.ingest import DEFAULT_ROWS_PER_BLOCK, write
+from xdf.opened import OpenFile
 from xdf.opening import open as open_xdf
 from xdf.output import create_output, refusals
-from xdf.reader import XdfFile
 from xdf.transfer_formats import Reading, open_reader, write_batches
 
 PIPE = "-"
@@ -164,7 +164,7 @@ def _counting(reader: pa.RecordBatchReader, n_rows: int | None, progress: Progre
         progress(done, n_rows)
 
 
-def _to_xdf(data: pa.RecordBatchReader | XdfFile, target: str, options: Options) -> int:
+def _to_xdf(data: pa.RecordBatchReader | OpenFile, target: str, options: Options) -> int:
     where: str | BinaryIO = sys.stdout.buffer if target == PIPE else target
     return write(
         data, where, rows_per_block=options.rows_per_block, overwrite=options.overwrite,
@@ -172,7 +172,7 @@ def _to_xdf(data: pa.RecordBatchReader | XdfFile, target: str, options: Options)
     )  # fmt: skip
 
 
-def _from_xdf(file: XdfFile, target: str, kind: str, options: Options, progress: Progress | None) -> int:
+def _from_xdf(file: OpenFile, target: str, kind: str, options: Options, progress: Progress | None) -> int:
     if kind == XDF:
         # As it is, the file keeps its blocks; as a stream it would be cut into blocks anew.
         data = file if options.rows_per_block is None else _counted(file.to_reader(), file.n_rows, progress)

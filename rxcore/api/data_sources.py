@@ -42,6 +42,9 @@ __all__ = [
 class RxXdfData(RxDataSource):
     """An .xdf file, or a composite set: a folder of data files that are read as one.
 
+    Files and sets of RevoScaleR, Machine Learning Server and SQL Server are read as they are, and never written to;
+    :func:`rx_import` brings them over.
+
     Parameters
     ----------
     file : str or path-like

@@ -19,6 +19,7 @@ from rxcore.sources.resolve import as_source
 from rxcore.sources.retyped import innermost, select_names
 from rxcore.sources.text import TextSource
 from rxcore.sources.xdf import XdfSource
+from xdf.legacy import LegacyTable
 
 
 def rx_get_info(
@@ -119,11 +120,17 @@ def _file_fields(source: XdfSource, verbose: int) -> Mapping[str, Any]:
         "file_name": source.label.removeprefix("File name: "),
         "obj_name": None,
         "data_class": "RxXdfData",
-        "num_composite_files": file.n_files if isinstance(file, xdf.XdfSet) else None,
+        "num_composite_files": file.n_files if isinstance(file, xdf.XdfSet | xdf.LegacySet) else None,
         "num_blocks": source.n_blocks,
-        "compression": "none" if file.compression_level == 0 else "zstd",
+        "compression": _compression(file),
         "size_on_disk": file.size_on_disk if verbose else None,
     }
+
+
+def _compression(file: xdf.OpenFile) -> str:
+    if isinstance(file, LegacyTable):
+        return "zlib"
+    return "none" if file.compression_level == 0 else "zstd"
 
 
 def _other_fields(source: Source, data: Any) -> Mapping[str, Any]:

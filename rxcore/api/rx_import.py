@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,16 @@ from rxcore.api.rx_read_xdf import most_rows, warn_of_fewer_rows
 from rxcore.arguments import take_spellings
 from rxcore.errors import OptionError, SourceError
 from rxcore.events import ProgressPrinter
-from rxcore.importing import ImportRequest, declared_ranges, import_to_frame, import_to_xdf, output_path
+from rxcore.importing import (
+    ImportRequest,
+    declared_ranges,
+    import_to_frame,
+    import_to_xdf,
+    is_plain_copy,
+    migrate_to_xdf,
+    output_path,
+    refuse_to_replace_legacy,
+)
 from rxcore.metadata import ColumnRequest, ColumnRequests, column_type, type_name
 from rxcore.options import RxOptions
 from rxcore.sources.base import Source
@@ -76,8 +85,8 @@ def rx_import(
     Parameters
     ----------
     input_data : path, data source, pandas or polars DataFrame, or Arrow object
-        A path says by its suffix what it is: .csv, .txt, .tsv (also .gz, .zst, .bz2), .parquet, .orc, .xdf, or a
-        folder.
+        A path says by its suffix what it is: .csv, .txt, .tsv (also .gz, .zst, .bz2), .parquet, .orc, .xdf (those of
+        RevoScaleR too), or a folder.
     output_file : str, path-like or RxXdfData, optional
         The .xdf file to write; without a suffix the folder of a composite set. None: return a DataFrame.
     vars_to_keep, vars_to_drop : list of str, optional
@@ -134,6 +143,8 @@ def rx_import(
     Notes
     -----
     Passes: one. Memory: about four blocks, whatever the number of rows; a DataFrame twice while it is converted.
+    A file of RevoScaleR that is copied as it is takes three passes and one over the copy: the two are compared, the
+    copy is kept only if every value is equal, and a report is printed unless ``report_progress`` is 0.
     Missing values: empty fields and ``missing_value_string`` in text, null and NaN elsewhere.
 
     Examples
@@ -171,21 +182,25 @@ class _Import:
         if output is None:
             return self._frame(seen, names)
         level = given["xdf_compression_level"]
-        import_to_xdf(
-            ImportRequest(
-                source=seen,
-                path=output,
-                append=self._appends(),
-                overwrite=given["overwrite"],
-                n_rows=self._number_rows(),
-                rows_per_block=self._rows_per_block(source),
-                compression_level=int(RxOptions.get_option("xdfCompressionLevel") if level is None else level),
-                columns=names,
-                ranges=declared_ranges(source),
-                blocks_per_file=blocks_per_file,
-                sink=self._sink(),
-            )
+        refuse_to_replace_legacy(source, output, "rx_import")
+        request = ImportRequest(
+            source=seen,
+            path=output,
+            append=self._appends(),
+            overwrite=given["overwrite"],
+            n_rows=self._number_rows(),
+            rows_per_block=self._rows_per_block(source),
+            compression_level=int(RxOptions.get_option("xdfCompressionLevel") if level is None else level),
+            columns=names,
+            blocks_per_file=blocks_per_file,
+            sink=self._sink(),
         )
+        if is_plain_copy(request):
+            report = migrate_to_xdf(request)
+            if self._report_level():
+                print(report)  # noqa: T201 - what report_progress asks for
+        else:
+            import_to_xdf(replace(request, ranges=declared_ranges(source)))
         return RxXdfData(output)
 
     def _rows_per_block(self, source: Source) -> int | None:
@@ -218,11 +233,14 @@ class _Import:
         return rows
 
     def _sink(self) -> ProgressPrinter:
+        return ProgressPrinter(self._report_level())
+
+    def _report_level(self) -> int:
         level = self.given["report_progress"]
         level = RxOptions.get_option("reportProgress") if level is None else level
         if level not in (0, 1, 2, 3):
             raise OptionError(f"rx_import: report_progress is {level!r}; allowed are 0, 1, 2, 3")
-        return ProgressPrinter(int(level))
+        return int(level)
 
     def _output(self) -> tuple[str | None, int | None]:
         """Where to write, and how many blocks go to each data file of a set."""

@@ -14,8 +14,10 @@ from rxcore.analyses.scoring import Wanted
 from rxcore.api.data_sources import RxXdfData, output_target
 from rxcore.arguments import name_list, take_spellings
 from rxcore.compute_context import RxComputeContext
-from rxcore.errors import OptionError
+from rxcore.errors import OptionError, SourceError
 from rxcore.runner import DataRequest
+from xdf.foreign import first_bytes
+from xdf.legacy.layout import is_legacy
 
 # Cells of a data frame made from a file, as rx_data_step has it; beyond it the frame stops with a warning.
 MAX_ROWS_BY_COLS = 3_000_000
@@ -227,4 +229,9 @@ def _same_file(data: Any, output: str) -> bool:
     path = data.file if isinstance(data, RxXdfData) else data
     if not isinstance(path, str | os.PathLike) or not Path(output).exists() or not Path(path).exists():
         return False
-    return Path(path).samefile(output)
+    is_same = Path(path).samefile(output)
+    if is_same and Path(output).is_file() and is_legacy(first_bytes(Path(output), 4)):
+        raise SourceError(
+            f"rx_predict: {output!r} is a file of RevoScaleR, which is only read. Convert it first: rx_import(old, new)"
+        )
+    return is_same

@@ -22,6 +22,7 @@ from rxcore.sources.frame import FrameSource, is_frame
 from rxcore.sources.paths import expand_files, find_input, kind_of, visible_files
 from rxcore.sources.text_open import TextOptions, open_text_source
 from rxcore.sources.xdf import XdfSource
+from xdf.legacy import LegacyTable, Reading
 
 ACCEPTED = (
     "a path (.xdf, .csv, .txt, .tsv, also .gz/.zst/.bz2, .parquet, .orc, or a folder of those), RxXdfData, RxTextData, "
@@ -89,10 +90,15 @@ def as_source(data: Any, *, caller: str, rows_per_block: int | None = None) -> S
 
 
 def _reopened(data: Any) -> Any:
-    """An open .xdf file or set as a source with its blocks; one that is elsewhere is read as a stream."""
-    if isinstance(data, xdf.XdfFile) and isinstance(data.path, os.PathLike):
-        return XdfSource(data.path)
-    return data
+    """An open .xdf file or set as a source with its blocks.
+
+    One that is elsewhere, or that was opened in a way of its own, is read as a stream.
+    """
+    if not isinstance(data, xdf.OpenFile) or not isinstance(data.path, os.PathLike):
+        return data
+    if isinstance(data, LegacyTable) and data.reading != Reading():
+        return data
+    return XdfSource(data.path)
 
 
 def _is_source(data: Any) -> bool:

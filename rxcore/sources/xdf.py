@@ -1,10 +1,11 @@
-""".xdf files: one partition per block, columns handed on as they are stored."""
+""".xdf files, Microsoft's too: one partition per block, columns handed on as they are stored."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,16 @@ from rxcore.errors import SourceError
 from rxcore.sources.handles import HandleCache
 from xdf.columns import Column
 from xdf.expressions import Node as Condition
+from xdf.foreign import first_bytes
+from xdf.legacy.layout import is_legacy
 from xdf.scan import possible_blocks
 from xdf.schema import Schema
 
 # For partitions that came from another process, and so without the handle of their source.
-_files: HandleCache[xdf.XdfFile] = HandleCache(xdf.open)
+_files: HandleCache[xdf.OpenFile] = HandleCache(xdf.open)
 
 
-def open_xdf(path: str) -> xdf.XdfFile:
+def open_xdf(path: str) -> xdf.OpenFile:
     """The open file.
 
     Raises
@@ -42,7 +45,7 @@ def _unreadable(path: str, error: Exception) -> SourceError:
     name = os.path.basename(path)
     if not os.path.exists(path):
         return SourceError(f"{name}: file {path!r} does not exist")
-    if os.path.isfile(path) and not xdf.is_xdf(path):
+    if os.path.isfile(path) and not xdf.is_xdf(path) and not is_legacy(first_bytes(Path(path), 4)):
         return SourceError(
             f"{name} is not an .xdf file of this package: it looks like {xdf.describe_foreign(path)}; "
             "import the original data with rx_import"
@@ -65,13 +68,13 @@ class XdfPartition:
     file: int = 0
     n_blocks: int | None = 1
     is_ruled_out: bool = False
-    handle: xdf.XdfFile | None = field(default=None, compare=False, repr=False)
+    handle: xdf.OpenFile | None = field(default=None, compare=False, repr=False)
 
     def __reduce__(self) -> tuple[Any, ...]:
         rest = (self.path, self.first_block, self.n_rows, self.start_row, self.columns, self.file, self.n_blocks)
         return XdfPartition, (*rest, self.is_ruled_out)
 
-    def _open(self) -> xdf.XdfFile:
+    def _open(self) -> xdf.OpenFile:
         if self.handle is not None:
             return self.handle
         try:
@@ -104,7 +107,7 @@ class XdfPartition:
             raise _unreadable(self.path, error) from error
 
 
-def _empty(file: xdf.XdfFile, name: str) -> Column:
+def _empty(file: xdf.OpenFile, name: str) -> Column:
     """A column as the file has it, without rows."""
     kind = file.schema.field(name).type
     if pa.types.is_dictionary(kind):
@@ -142,7 +145,7 @@ class XdfSource:
         self._opened_by = str(self._file.metadata_path) if isinstance(self._file, xdf.XdfSet) else self.path
 
     @property
-    def file(self) -> xdf.XdfFile:
+    def file(self) -> xdf.OpenFile:
         """The open file."""
         return self._file
 
@@ -173,6 +176,8 @@ class XdfSource:
 
     def partitions_where(self, columns: Sequence[str], condition: Condition) -> Sequence[XdfPartition]:
         """One partition per block; those in which no row can meet the condition come without rows and are not read."""
+        if not self._file.keeps_statistics:
+            return self.partitions(columns)
         try:
             open_blocks = set(possible_blocks(self._file, condition))
         except xdf.XdfError as error:
@@ -187,19 +192,21 @@ class XdfSource:
         return self._file.block_nbytes(list(columns) or list(self.schema.names[:1]))
 
     def block_statistics(self, column: str) -> dict[str, npt.NDArray[np.float64]] | None:
-        """Statistics of a numeric column by block, from the footer: no data are read."""
-        if not self.schema.field(column).is_numeric:
+        """Statistics of a numeric column by block, from the footer: no data are read. None where there are none."""
+        if not self._file.keeps_statistics or not self.schema.field(column).is_numeric:
             return None
         return self._file.statistics_of_blocks(column)
 
     def level_counts(self, column: str) -> npt.NDArray[np.int64] | None:
-        """How many rows have each level of a factor, from the footer: no data are read.
+        """How many rows have each level of a factor, from the footer: no data are read. None where they are not kept.
 
         Raises
         ------
         SourceError
             When that part of the footer is damaged.
         """
+        if not self._file.keeps_statistics:
+            return None
         try:
             return self._file.level_counts(column)
         except xdf.XdfError as error:

@@ -39,7 +39,9 @@ def arithmetic(draw: st.DrawFn, data: dict[str, Floats], depth: int = 3) -> tupl
         return f"{name}({left})", FUNCTIONS[name](first)
     right, second = draw(arithmetic(data, depth - 1))
     if kind == "smaller":
-        return f"pmin({left}, {right})", np.where(np.isnan(first) | np.isnan(second), np.nan, np.minimum(first, second))
+        # Which zero is the smaller, 0 or -0, is nobody's promise, and a division would tell: plus zero makes both 0.
+        least = np.minimum(first, second) + 0.0
+        return f"(pmin({left}, {right}) + 0.0)", np.where(np.isnan(first) | np.isnan(second), np.nan, least)
     operator = draw(st.sampled_from(["+", "-", "*", "/", "%%", "//"]))
     with np.errstate(all="ignore"):
         meaning = {

@@ -1,9 +1,9 @@
 """Hostile bytes for the reader, by hand: `make fuzz`, or `python tests/fuzz flips --count 5000`.
 
 Parts: ``flips`` (single bits), ``truncations``, ``splices`` (blocks moved, wiped, doubled), ``forged`` (changes behind
-right checksums), ``decoding`` (contents and tables straight to the decoders), ``guided`` (guided by coverage, for some
-minutes), ``all``. Each case must give right data or a clear
-XdfError, in bounded time and memory; so must verify, and what repair writes must be sound and hold nothing new.
+right checksums), ``decoding`` (contents and tables straight to the decoders), ``legacy`` (files of RevoScaleR),
+``guided`` (guided by coverage, for some minutes), ``all``. Each case must give right data or a clear XdfError, in
+bounded time and memory; so must verify, and what repair writes must be sound and hold nothing new.
 
 Each part runs in a process of its own. When that dies, the file it died of is kept.
 """
@@ -25,7 +25,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
-DEFAULTS = {"flips": 5000, "truncations": 2000, "splices": 5000, "forged": 5000, "decoding": 200_000}
+DEFAULTS = {
+    "flips": 5000,
+    "truncations": 2000,
+    "splices": 5000,
+    "forged": 5000,
+    "decoding": 200_000,
+    "legacy": 5000,
+}
 KEPT = HERE.parents[1] / "build" / "fuzz"
 # Verifying and repairing take longer than reading: each so many cases.
 REPAIR_EVERY = 5
@@ -99,6 +106,24 @@ def run_forged(count: int, seed: int, folder: Path) -> str:
     return ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items()))
 
 
+def run_legacy(count: int, seed: int, folder: Path) -> str:
+    """Files of RevoScaleR, whose descriptions have no checksum: only how they may fail is known."""
+    from fuzz.oracle import judge, limit_memory
+    from fuzz.subjects import legacy_files
+
+    limit_memory()
+    chance = random.Random(seed)
+    path = folder / "case.xdf"
+    outcomes: collections.Counter[str] = collections.Counter()
+    for _ in range(count):
+        raw = chance.choice([*legacy_files().values()])
+        for _ in range(chance.choice([1, 1, 2, 4])):
+            raw = chance.choice([flip, flip, truncate, splice])(raw, chance) or b"x"
+        path.write_bytes(raw)
+        outcomes[judge(path, None)] += 1
+    return ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items()))
+
+
 def run_part(part: str, arguments: argparse.Namespace) -> str:
     count, seed, folder = arguments.count or DEFAULTS.get(part, 0), arguments.seed, arguments.here
     if part == "guided":
@@ -109,8 +134,8 @@ def run_part(part: str, arguments: argparse.Namespace) -> str:
         from fuzz.decoding import run_decoding
 
         return run_decoding(count, seed)
-    if part == "forged":
-        return run_forged(count, seed, folder)
+    if part in ("forged", "legacy"):
+        return {"forged": run_forged, "legacy": run_legacy}[part](count, seed, folder)
     return run_damage({"flips": flip, "truncations": truncate, "splices": splice}[part], count, seed, folder)
 
 

@@ -35,13 +35,13 @@ def _run_atheris(atheris: Any, minutes: float, seed: int, folder: Path) -> str:
         import xdf.recovery
         import xdf.repair  # noqa: F401
     from fuzz.oracle import SECONDS_PER_CASE, judge, limit_memory
-    from fuzz.subjects import subjects
+    from fuzz.subjects import legacy_files, subjects
 
     limit_memory()
     corpus = folder / "corpus"
     corpus.mkdir()
-    for subject in subjects():
-        (corpus / subject.name).write_bytes(subject.raw)
+    for name, raw in [*((subject.name, subject.raw) for subject in subjects()), *legacy_files().items()]:
+        (corpus / name).write_bytes(raw)
     path = folder / "case.xdf"
     cases = 0
     deadline = time.monotonic() + 60 * minutes
@@ -95,13 +95,13 @@ def change(data: bytes, chance: random.Random) -> bytes | None:
 def _run_own(minutes: float, seed: int, folder: Path) -> str:
     from fuzz.anatomy import noisy
     from fuzz.oracle import judge, limit_memory
-    from fuzz.subjects import subjects
+    from fuzz.subjects import legacy_files, subjects
 
     import xdf
 
     limit_memory()
     chance = random.Random(seed)
-    pool = [subject.raw for subject in subjects()]
+    pool = [*(subject.raw for subject in subjects()), *legacy_files().values()]
     path = folder / "case.xdf"
     seen: set[tuple[str, int]] = set()
     inside = str(Path(xdf.__file__).parent)

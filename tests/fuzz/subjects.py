@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from legacy_writer import Old, legacy_bytes
 
 import xdf
 
@@ -78,6 +79,27 @@ def _make(folder: Path, name: str, batches: list[pa.RecordBatch], level: int) ->
         writer.set_field(fields[0].name, description="labelled", value_codes=(1.0,), value_labels=("one",))
     with xdf.open(path) as file:
         return Subject(name, path.read_bytes(), file.to_arrow(), file.schema)
+
+
+@functools.cache
+def legacy_files() -> dict[str, bytes]:
+    """Files of RevoScaleR. Their descriptions have no checksum: a changed one may be read, and give other data."""
+    texts = ["anna", None, "", "M", "F"]
+    columns = [
+        Old("number", "int32", [1, None, 3, -4, 77], description="some"),
+        Old("group", "factor", [0, 1, None, 2, 1], levels=["a", "bb", "c"]),
+        Old("long", "int64", [1, None, 2**40, 3, -5]),
+        Old("size", "float64", [0.5, None, 3.0, -4.5, 1e9]),
+        Old("single", "float32", [0.5, None, 3.0, -4.5, 1.5]),
+        Old("name", "string", texts),
+        Old("day", "date", [1.0, None, 3.0, 4.0, 5.0]),
+    ]
+    return {
+        "legacy": legacy_bytes(columns, [2, 3], stale=True),
+        "legacy 3.1": legacy_bytes(columns, [5], version=3.1),
+        "legacy plain": legacy_bytes(columns, [2, 3], level=None),
+        "legacy odd": legacy_bytes([Old("odd", "unknown", [1]), columns[0]], [1], level=None),
+    }
 
 
 @functools.cache

@@ -15,6 +15,7 @@ import pyarrow.csv
 import pyarrow.dataset
 import pyarrow.orc
 import pyarrow.parquet
+from legacy_writer import Old, legacy_bytes
 
 import xdf
 from rxcore.metadata import ColumnRequests
@@ -58,6 +59,34 @@ def xdf_case(folder: Path) -> SourceCase:
         for batch in TABLE.to_batches(max_chunksize=ROWS):
             writer.write(batch)
     return SourceCase(name="xdf", make=lambda: source(path), expected=TABLE, layout=CUT)
+
+
+def legacy_case(folder: Path) -> SourceCase:
+    """A file as RevoScaleR wrote them, which has fewer types: small integers are int32, and truth values are too."""
+    kinds = {
+        pa.int64(): "int64",
+        pa.int16(): "int32",
+        pa.bool_(): "int32",
+        pa.float64(): "float64",
+        pa.date32(): "date32",
+    }
+    expected, variables = TABLE, []
+    for name in TABLE.column_names:
+        column = TABLE[name].combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            levels = column.dictionary.to_pylist()
+            variables.append(Old(name, "factor", column.indices.to_pylist(), levels=levels))
+            continue
+        if column.type in (pa.int16(), pa.bool_(), pa.float64()):
+            # A missing number is NaN there.
+            is_float = pa.types.is_floating(column.type)
+            column = column.fill_null(float("nan")) if is_float else column.cast(pa.int32())
+            expected = expected.set_column(expected.column_names.index(name), name, column)
+        days = column.cast(pa.int32()) if pa.types.is_date32(column.type) else column
+        variables.append(Old(name, kinds.get(TABLE[name].type, "string"), days.to_pylist()))
+    path = folder / "example.xdf"
+    path.write_bytes(legacy_bytes(variables, CUT[0]))
+    return SourceCase(name="legacy xdf", make=lambda: source(path), expected=expected, layout=CUT)
 
 
 def text_case(folder: Path) -> SourceCase:
@@ -169,6 +198,7 @@ def transformed_case(folder: Path) -> SourceCase:
 
 SOURCES: dict[str, Callable[[Path], SourceCase]] = {
     "xdf": xdf_case,
+    "legacy xdf": legacy_case,
     "text": text_case,
     "text folder": text_folder_case,
     "parquet": parquet_case,

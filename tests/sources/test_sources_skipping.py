@@ -144,7 +144,7 @@ SIMPLE = st.one_of(
     st.builds("day {} '{}'".format, OPERATORS, st.sampled_from([*DAYS, "other"])),
     st.builds("day %in% c('{}', '{}')".format, st.sampled_from([*DAYS, "other"]), st.sampled_from(DAYS)),
     st.builds("{} {} '{}'".format, st.sampled_from(["date", "when"]), OPERATORS, DATES),
-    st.sampled_from(["flag", "!flag", "TRUE", "NA", "log(y) > 0"]),
+    st.sampled_from(["flag", "!flag", "TRUE", "NA > 0", "log(y) > 0"]),
 )  # fmt: skip
 CONDITIONS = st.recursive(
     SIMPLE,

@@ -250,11 +250,12 @@ def test_metadata_files_of_others(tmp_path: Path) -> None:
     path = folder / "metadata" / "set.xdfm"
     content = path.read_bytes()
     path.write_bytes(b"\xf4\xd3\xd2\xd1" + bytes(1000))
-    with pytest.raises(
-        xdf.XdfFormatError, match=r"not the metadata file of a composite set .* Microsoft's legacy .xdf"
-    ):
+    with pytest.raises(xdf.XdfFormatError, match="this data file of a composite set does not begin like a file of Rev"):
         xdf.open(folder)
-    with pytest.raises(xdf.XdfFormatError, match="Microsoft's legacy"):
+    with pytest.raises(
+        xdf.XdfFormatError,
+        match=r"not the metadata file of a composite set .* Microsoft's legacy .xdf .*convert the set",
+    ):
         xdf.append(folder)
     shutil.copy(folder / "data" / "set_1.xdfd", path)
     with pytest.raises(xdf.XdfFormatError, match=r"this is a plain .xdf file and not the metadata file of a set"):
