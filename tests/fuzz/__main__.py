@@ -1,9 +1,11 @@
 """Hostile bytes for the reader, by hand: `make fuzz`, or `python tests/fuzz flips --count 5000`.
 
 Parts: ``flips`` (single bits), ``truncations``, ``splices`` (blocks moved, wiped, doubled), ``forged`` (changes behind
-right checksums), ``decoding`` (contents and tables straight to the decoders), ``guided`` (guided by coverage, for some
-minutes), ``all``. Each case must give right data or a clear
-XdfError, in bounded time and memory; so must verify, and what repair writes must be sound and hold nothing new.
+right checksums), ``sets`` (all of that done to composite sets), ``decoding`` (contents and tables straight to the
+decoders), ``guided`` (guided by coverage, for some minutes), ``all``. Each case must give right data or a clear
+XdfError, in bounded time and memory; so must verify, and what repair writes must be sound and hold nothing new. A
+damaged file that is appended to, edited or compacted has what it had and what was added, or is refused and stays as it
+was.
 
 Each part runs in a process of its own. When that dies, the file it died of is kept.
 """
@@ -25,7 +27,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parents[1]), str(HERE.parent)]
 
-DEFAULTS = {"flips": 5000, "truncations": 2000, "splices": 5000, "forged": 5000, "decoding": 200_000}
+DEFAULTS = {"flips": 5000, "truncations": 2000, "splices": 5000, "forged": 5000, "sets": 5000, "decoding": 200_000}
 KEPT = HERE.parents[1] / "build" / "fuzz"
 # Verifying and repairing take longer than reading: each so many cases.
 REPAIR_EVERY = 5
@@ -105,6 +107,10 @@ def run_part(part: str, arguments: argparse.Namespace) -> str:
         from fuzz.guided import run_guided
 
         return run_guided(arguments.minutes, seed, folder, arguments.engine)
+    if part == "sets":
+        from fuzz.sets import run_sets
+
+        return run_sets([flip, truncate, splice], count, seed, folder, REPAIR_EVERY)
     if part == "decoding":
         from fuzz.decoding import run_decoding
 
