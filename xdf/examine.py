@@ -16,7 +16,7 @@ import pyarrow as pa
 from xdf import stats
 from xdf.chunks import valid_rows
 from xdf.columns import Column
-from xdf.errors import XdfChecksumError, XdfError, XdfFormatError, XdfVersionError
+from xdf.errors import SEE_REPAIR, XdfChecksumError, XdfError, XdfFormatError, XdfVersionError
 from xdf.findings import DAMAGED, LOST, NOTE, Finding
 from xdf.format import COMMIT_SIZE, PREFIX_SIZE, Commit, PageKind, pack_commit
 from xdf.reader import XdfFile, split_levels
@@ -142,7 +142,7 @@ def _take_last_commit(fd: int, result: Examination, slots: tuple[Slot, ...]) -> 
     except XdfFormatError as error:
         _take_what_is_left(fd, result)
         if result.is_sound:  # whatever it is that the reader does not like
-            result.add(DAMAGED, "footer", str(error).removeprefix(f"{result.path}: "))
+            result.add(DAMAGED, "footer", bare(error, result.path))
         return True
     result.snapshot, result.blocks = snapshot, tuple(range(snapshot.footer.n_blocks))
     if all(slot.commit is None and not slot.damaged for slot in slots):
@@ -214,7 +214,7 @@ def _check_chunks(fd: int, result: Examination, snapshot: Snapshot, progress: Pr
         file = open_examined(fd, result)
     except XdfFormatError as error:
         result.snapshot = None
-        result.add(DAMAGED, "footer", str(error).removeprefix(f"{result.path}: "))
+        result.add(DAMAGED, "footer", bare(error, result.path))
         result.add(LOST, "commit", "the footer contradicts itself, so nothing tells what its bytes mean")
         return
     total = int(snapshot.index.cells["length"].sum())
@@ -287,9 +287,14 @@ def _difference(stated: ColumnStatistics, found: ColumnStatistics) -> str | None
     return None
 
 
+def bare(error: XdfError, path: Path) -> str:
+    """A message without where, which the finding says, and what to do, which is being done."""
+    return str(error).removeprefix(f"{path}: ").removesuffix(SEE_REPAIR)
+
+
 def _reason(error: XdfError) -> str:
     """The last part of a message that says where; here the finding says so."""
     message = str(error)
     kind = "checksum" if isinstance(error, XdfChecksumError) else "content"
-    _, _, reason = message.partition(" is damaged: ")
+    _, _, reason = message.removesuffix(SEE_REPAIR).partition(" is damaged: ")
     return reason or f"its {kind} cannot be read: {message}"

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from xdf.errors import XdfError, XdfFormatError
-from xdf.examine import Examination, Progress, examine
+from xdf.examine import Examination, Progress, bare, examine
 from xdf.findings import DAMAGED, LOST, NOTE, Finding
 from xdf.format import INDEX_SCHEMA
 from xdf.reader import split_levels
@@ -63,7 +63,7 @@ def examine_set(fd: int, metadata: Path, data: Path, progress: Progress | None) 
     try:
         files, mappings = load_files(fd, metadata, about.snapshot, n_levels)
     except XdfFormatError as error:
-        message = str(error).removeprefix(f"{metadata}: ")
+        message = bare(error, metadata)
         result.findings.append(Finding(LOST, "file", message, file=metadata.name))
         return result
     first = 0
@@ -127,7 +127,7 @@ def _examine_data(
     try:
         found = examine(fd, path, progress)
     except XdfError as error:
-        message = f"{str(error).removeprefix(f'{path}: ')}; with it {file.n_rows:,} rows in {blocks}"
+        message = f"{bare(error, path)}; with it {file.n_rows:,} rows in {blocks}"
         result.findings.append(Finding(LOST, "file", message, file=file.name))
         return None
     finally:

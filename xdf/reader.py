@@ -19,7 +19,7 @@ import pyarrow as pa
 from xdf.codecs import decode_frame
 from xdf.columns import Column
 from xdf.decoders import comes_as_array, decode_array, decode_column
-from xdf.errors import XdfColumnError, XdfError, XdfFormatError
+from xdf.errors import SEE_REPAIR, XdfColumnError, XdfError, XdfFormatError
 from xdf.format import Codec
 from xdf.index import Entry
 from xdf.mapping import Mapping
@@ -106,7 +106,7 @@ class XdfFile(Tabular):
         self._index = snapshot.index
         self._positions = {field.name: position for position, field in enumerate(footer.fields)}
         if len(self._positions) != len(footer.fields):
-            raise XdfFormatError(f"{path}: the footer is damaged: two columns have the same name")
+            raise XdfFormatError(f"{path}: the footer is damaged: two columns have the same name{SEE_REPAIR}")
         self._fd: Handle = fd
         self._lock = threading.Lock()
         self._mapping = Mapping(self.size_on_disk)
@@ -290,7 +290,7 @@ class XdfFile(Tabular):
     def _where(self, entry: Entry, field: Field, block: int, error: XdfError) -> str:
         return (
             f"{self.path}: column {field.name!r} of block {block} (bytes {entry.offset:,} to "
-            f"{entry.offset + entry.length:,}) is damaged: {error}"
+            f"{entry.offset + entry.length:,}) is damaged: {error}{SEE_REPAIR}"
         )
 
     def _factor_levels(self) -> dict[int, pa.StringArray]:
@@ -341,4 +341,4 @@ def _with_levels(field: Field, levels: tuple[str, ...], path: Path | str) -> Fie
     try:
         return field.with_(levels=levels)
     except XdfError as error:
-        raise XdfFormatError(f"{path}: the footer is damaged: {error}") from error
+        raise XdfFormatError(f"{path}: the footer is damaged: {error}{SEE_REPAIR}") from error

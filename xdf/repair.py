@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from xdf.chunks import Chunk, encode_column, encode_factor
 from xdf.compact import aligned, checked_bytes, keep_permissions
-from xdf.errors import XdfFormatError, XdfLockedError, XdfSchemaError, XdfWriteError
+from xdf.errors import XdfExistsError, XdfFormatError, XdfLockedError, XdfSchemaError, XdfWriteError
 from xdf.examine import Examination, Progress, examine, open_examined
 from xdf.findings import NOTE, Finding
 from xdf.format import (
@@ -217,7 +217,7 @@ def _write_anew(source: int, result: Examination, target: Path, remedy: Remedy) 
     assert result.snapshot is not None
     with open_examined(source, result) as file:
         plan = _Plan(result, result.snapshot, remedy)
-        output = create_output(target, overwrite=False)
+        output = _new_output(target)
         try:
             keep_permissions(source, output.fd)
             output.write_at(0, pack_header())
@@ -230,6 +230,15 @@ def _write_anew(source: int, result: Examination, target: Path, remedy: Remedy) 
             output.discard()
             raise
     return tuple(plan.left_out), journal
+
+
+def _new_output(target: Path) -> Output:
+    try:
+        return create_output(target, overwrite=False)
+    except XdfExistsError as error:
+        raise XdfExistsError(
+            f"{target}: the file is already there; remove it, or name another one for what is sound"
+        ) from error
 
 
 class _Plan:
