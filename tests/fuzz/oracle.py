@@ -51,7 +51,7 @@ def judge(path: Path, subject: Subject | None, *, repair: bool = False) -> str:
         What it was before it was damaged; None where the damage was given right checksums, so that other data may
         come out.
     repair : bool
-        Also change it and, if it is a file, repair it, and look at the results.
+        Also change it, repair it, and look at the results.
     """
     faulthandler.dump_traceback_later(SECONDS_PER_CASE, exit=True)
     pool = pa.proxy_memory_pool(_system)
@@ -64,8 +64,7 @@ def judge(path: Path, subject: Subject | None, *, repair: bool = False) -> str:
         _verify(path, found, subject)
         if repair:
             _change(path, subject, table)
-            if path.is_file():
-                _repair(path, subject)
+            _repair(path, subject)
     finally:
         pa.set_memory_pool(_system)
         faulthandler.cancel_dump_traceback_later()
@@ -165,7 +164,7 @@ def _same(left: pa.ChunkedArray, right: pa.ChunkedArray) -> bool:
 def _verify(path: Path, found: str, subject: Subject | None) -> None:
     try:
         report = xdf.verify(path)
-    except xdf.XdfError:
+    except (xdf.XdfError, *_missing_files(path)):
         if found == "right":
             raise
         return
@@ -225,7 +224,7 @@ def _repair(path: Path, subject: Subject | None) -> None:
     output.unlink(missing_ok=True)
     try:
         report = xdf.repair(path, output)
-    except xdf.XdfError:
+    except (xdf.XdfError, *_missing_files(path)):
         return
     str(report)
     again = xdf.verify(output)
