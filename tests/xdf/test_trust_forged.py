@@ -125,3 +125,23 @@ def test_ranges_that_no_number_of_the_column_has(tmp_path: Path, anatomy: Anatom
     assert str(information)
     assert [finding.part for finding in xdf.verify(path).findings] == ["statistics"]
     assert CliRunner().invoke(main, ["schema", str(path)]).exit_code == 0
+
+
+def test_the_last_commit_that_can_be(tmp_path: Path, anatomy: Anatomy) -> None:
+    """Found by fuzzing: the next sequence was none of 64 bits."""
+    path = tmp_path / "last.xdf"
+    path.write_bytes(assemble(replace(anatomy, commit={"sequence": 2**64 - 1})))
+    with pytest.raises(xdf.XdfFormatError, match="a commit record in the header is damaged"):
+        xdf.open(path)
+    path.write_bytes(assemble(replace(anatomy, commit={"sequence": 2**63 - 1})))
+    with xdf.append(path) as writer:
+        writer.write(ROWS)
+        with pytest.raises(xdf.XdfWriteError, match=r"all commits it can have; xdf\.compact makes a new one"):
+            writer.commit()
+        writer.abort()
+    with xdf.open(path) as file:
+        assert file.to_arrow().to_pydict() == ROWS.to_pydict()
+    xdf.compact(path)
+    with xdf.append(path) as writer:
+        writer.write(ROWS)
+    assert xdf.verify(path).commit == 2
