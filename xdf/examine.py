@@ -87,15 +87,17 @@ class Examination:
     @property
     def is_restorable(self) -> bool:
         """Whether all damage is to bytes that follow from the rest of the file."""
-        return self.snapshot is not None and all(
-            finding.severity == NOTE or (finding.severity == DAMAGED and finding.part in _RESTORABLE)
-            for finding in self.findings
-        )
+        return self.snapshot is not None and all(is_harmless(finding) for finding in self.findings)
 
     def add(self, severity: str, part: str, message: str, *, at: tuple[int, int] | None = None) -> None:
         """Take note of something; ``at`` is an offset and a length."""
         offset, length = (None, None) if at is None else at
         self.findings.append(Finding(severity, part, message, offset=offset, length=length))
+
+
+def is_harmless(finding: Finding) -> bool:
+    """Whether it is a note, or damage to bytes that follow from the rest of the file."""
+    return finding.severity == NOTE or (finding.severity == DAMAGED and finding.part in _RESTORABLE)
 
 
 def examine(fd: int, path: Path, progress: Progress | None = None, *, is_set: bool = False) -> Examination:

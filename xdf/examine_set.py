@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from xdf.errors import XdfError, XdfFormatError
-from xdf.examine import Examination, Progress, bare, examine
+from xdf.examine import Examination, Progress, bare, examine, is_harmless
 from xdf.findings import DAMAGED, LOST, NOTE, Finding
 from xdf.format import INDEX_SCHEMA
 from xdf.reader import split_levels
@@ -38,9 +38,9 @@ class SetExamination:
 
     @property
     def is_restorable(self) -> bool:
-        """Whether each file can be repaired where it lies."""
+        """Whether each file can be repaired where it lies, and nothing else is wrong."""
         parts_of_files = all(one.is_restorable for one in (self.metadata, *self.files))
-        return parts_of_files and all(one.severity == NOTE for one in self.findings if one.part in ("file", "index"))
+        return parts_of_files and all(is_harmless(one) for one in self.findings)
 
 
 def examine_set(fd: int, metadata: Path, data: Path, progress: Progress | None) -> SetExamination:

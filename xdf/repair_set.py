@@ -73,11 +73,16 @@ def _open(folder: Path, metadata: Path, held: Output, examined: SetExamination) 
         fd = os.dup(held.fd)
         try:
             found = XdfSet(folder, metadata, fd, about.snapshot)
-            _ = found.schema
-            return found
         except XdfFormatError as error:
             os.close(fd)
             problem = str(error)
+        else:
+            try:
+                _ = found.schema
+                return found
+            except XdfFormatError as error:
+                found.close()
+                problem = str(error)
     raise XdfFormatError(
         f"{folder}: nothing tells how the files of this set belong together. {problem}. Its data files are .xdf files "
         "of their own: xdf.open and xdf.repair read them one by one"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import collections
 import faulthandler
+import os
 import random
 import shutil
 import subprocess
@@ -101,6 +102,13 @@ def run_forged(count: int, seed: int, folder: Path) -> str:
     return ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items()))
 
 
+def die(unraisable: object) -> None:
+    """What goes wrong where nothing can be raised, such as in a finalizer, is a failure too."""
+    sys.__unraisablehook__(unraisable)  # type: ignore[arg-type]
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def run_part(part: str, arguments: argparse.Namespace) -> str:
     count, seed, folder = arguments.count or DEFAULTS.get(part, 0), arguments.seed, arguments.here
     if part == "guided":
@@ -156,6 +164,7 @@ def main() -> int:
     arguments = parser.parse_args()
     faulthandler.enable()
     if arguments.here is not None:
+        sys.unraisablehook = die
         said = run_part(arguments.part, arguments)
         print(f"{arguments.part}: {said}", flush=True)
         return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,10 @@ def test_a_level_that_stands_twice(tmp_path: Path) -> None:
         ("damaged", "footer"),
         ("lost", "commit"),
     ]
+    # Found by fuzzing: it closed a file twice, the second time perhaps another one.
+    with pytest.raises(xdf.XdfFormatError, match="nothing tells how the files of this set belong together"):
+        xdf.repair(folder)
+    gc.collect()
 
 
 def test_a_level_of_a_data_file_that_the_set_does_not_know(tmp_path: Path) -> None:
