@@ -6,6 +6,7 @@ when something cannot be read or written.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import os
@@ -15,6 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 import xdf
 from xdf.legacy import LegacyTable
 from xdf.legacy.migrate import Migration, MigrationReport, migrate_file
@@ -23,7 +26,6 @@ from xdf.legacy.tree import TreeReport, migrate_folder
 from xdf.logical import FACTOR_TEXT, type_text
 from xdf.schema import Field
 from xdf.transfer import KINDS, Options, convert
-from xdf.verify import VerifyReport
 
 try:
     import click
@@ -40,6 +42,7 @@ _EPILOG = (
 # How the library and how the command line say it.
 _OVERWRITE = ("pass overwrite=True to replace it, or append to it", "give --overwrite to replace it")
 _LEVELS_SHOWN = 6
+_SECONDS = {"s": 1, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 _SECONDS_BETWEEN = 0.2
 
 
@@ -54,12 +57,13 @@ class _Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CLOSED_PIPE)
         except (xdf.XdfError, OSError) as error:
-            message = str(error) if isinstance(error, xdf.XdfError) or error.filename is None else _of_system(error)
-            click.echo(f"Error: {message.replace(*_OVERWRITE)}", err=True)
+            click.echo(f"Error: {_message(error)}", err=True)
             sys.exit(REFUSED)
 
 
-def _of_system(error: OSError) -> str:
+def _message(error: xdf.XdfError | OSError) -> str:
+    if isinstance(error, xdf.XdfError) or error.filename is None:
+        return str(error).replace(*_OVERWRITE)
     return f"{error.filename}: {error.strerror}"
 
 
@@ -148,13 +152,14 @@ def info(path: str, as_json: bool) -> None:
 def schema(path: str, as_json: bool) -> None:
     """Print the columns: types, ranges, levels, labels, missing rows. Reads no data."""
     with xdf.open(path) as file:
-        columns = [_column(file, field) for field in file.schema]
+        fields = file.schema.fields
+        columns = [_column(file, field) for field in fields]
     if as_json:
         _print_json(columns)
         return
-    width = max(len(column["name"]) for column in columns)
-    for column in columns:
-        click.echo(f"{column['name']:<{width}}  {_describe(column)}")
+    width = max(len(_on_one_line(column["name"])) for column in columns)
+    for field, column in zip(fields, columns, strict=True):
+        click.echo(f"{_on_one_line(field.name):<{width}}  {_on_one_line(_describe(field, column))}")
 
 
 def _column(file: xdf.OpenFile, field: Field) -> dict[str, Any]:
@@ -175,10 +180,10 @@ def _column(file: xdf.OpenFile, field: Field) -> dict[str, Any]:
     return column
 
 
-def _describe(column: dict[str, Any]) -> str:
+def _describe(field: Field, column: dict[str, Any]) -> str:
     parts = [("ordered " if column.get("ordered") else "") + str(column["type"])]
     if column.get("low") is not None:
-        parts.append(f"{column['low']:.7g} to {column['high']:.7g}")
+        parts.append(f"{_limit(column['low'], field.type)} to {_limit(column['high'], field.type)}")
     if "levels" in column:
         shown = ", ".join(column["levels"][:_LEVELS_SHOWN])
         more = ", ..." if len(column["levels"]) > _LEVELS_SHOWN else ""
@@ -188,6 +193,17 @@ def _describe(column: dict[str, Any]) -> str:
     if "value_labels" in column:
         parts.append(", ".join(f"{code} = {label}" for code, label in column["value_labels"].items()))
     return "; ".join([*parts, *([column["description"]] if column["description"] else [])])
+
+
+def _limit(number: float, kind: pa.DataType) -> str:
+    """The end of a range; of dates and timestamps to the second, which is what the statistics are good for."""
+    if pa.types.is_date(kind) or pa.types.is_timestamp(kind):
+        unit = 86_400 if pa.types.is_date(kind) else _SECONDS[kind.unit]
+        with contextlib.suppress(OverflowError, ValueError):
+            moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(seconds=number * unit)
+            zone = " UTC" if getattr(kind, "tz", None) is not None else ""
+            return f"{moment:%Y-%m-%d}" if pa.types.is_date(kind) else f"{moment:%Y-%m-%d %H:%M:%S}{zone}"
+    return f"{number:.7g}"
 
 
 @main.command()
@@ -202,18 +218,36 @@ def head(path: str, rows: int, columns: str | None, more: tuple[str, ...], as_js
     with xdf.open(path) as file:
         table = file.scan(names, rows=(0, min(rows, file.n_rows))).to_table()
     if as_json:
-        _print_json([{name: _plain(value) for name, value in row.items()} for row in table.to_pylist()])
+        columns_ = [map(_plain, _values(column)) for column in table.columns]
+        _print_json([dict(zip(table.schema.names, row, strict=True)) for row in zip(*columns_, strict=True)])
         return
-    cells = [[name, *map(_shown, table.column(place).to_pylist())] for place, name in enumerate(table.schema.names)]
+    cells = [
+        [_on_one_line(name), *map(_shown, _values(column))]
+        for name, column in zip(table.schema.names, table.columns, strict=True)
+    ]
     widths = [max(map(len, column)) for column in cells]
     for row in range(table.num_rows + 1):
         click.echo("  ".join(f"{column[row]:>{width}}" for column, width in zip(cells, widths, strict=True)).rstrip())
 
 
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    """Python's values; of dates and times that Python does not know (the year 10,000, a zone on Mars) the numbers."""
+    try:
+        values: list[Any] = column.to_pylist()
+    except (pa.ArrowException, OverflowError, ValueError):
+        values = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64()).to_pylist()
+    return values
+
+
 def _shown(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.7g}"
-    return "NA" if value is None else str(value)
+    return "NA" if value is None else _on_one_line(str(value))
+
+
+def _on_one_line(text: str) -> str:
+    """What a file says must neither break lines nor steer the terminal."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _plain(value: object) -> object:
@@ -230,21 +264,29 @@ def _plain(value: object) -> object:
 def verify(paths: tuple[str, ...], as_json: bool) -> None:
     """Check every checksum, type, level and statistic, and say what is sound, damaged or lost.
 
-    Ends with 1 when something is damaged.
+    Ends with 1 when something is damaged, and else with 3 when something is no .xdf file.
     """
-    reports: list[VerifyReport] = []
+    found: list[dict[str, Any]] = []
+    codes = {0}
     for path in paths:
         progress = _Progress(f"{path}: bytes checked")
         try:
-            reports.append(xdf.verify(path, progress=progress))
+            report = xdf.verify(path, progress=progress)
+        except (xdf.XdfError, OSError) as error:
+            # The others are looked at all the same.
+            codes.add(REFUSED)
+            found.append({"path": path, "error": _message(error)})
+            click.echo(f"Error: {_message(error)}", err=True)
+            continue
         finally:
             progress.finish()
+        codes.add(0 if report.is_sound else DAMAGED)
+        found.append(report.to_dict())
         if not as_json:
-            click.echo(str(reports[-1]))
-    if as_json:
-        found = [report.to_dict() for report in reports]
+            click.echo(str(report))
+    if as_json and (len(paths) > 1 or REFUSED not in codes):
         _print_json(found[0] if len(found) == 1 else found)
-    sys.exit(0 if all(report.is_sound for report in reports) else DAMAGED)
+    sys.exit(DAMAGED if DAMAGED in codes else max(codes))
 
 
 @main.command()

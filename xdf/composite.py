@@ -237,9 +237,9 @@ class XdfSet(XdfFile):
             held = self._held.pop(number, None)
             if held is not None:
                 # Inside the lock, because there is no second way to it if it is gone by name.
-                found = self._open[number] = self._open_data(self.files[number], held)
+                found = self._open[number] = self._open_data(number, held)
                 return found
-        opened = self._open_data(self.files[number], None)
+        opened = self._open_data(number, None)
         with self._opening:
             if self._fd == _CLOSED:
                 opened.close()
@@ -250,7 +250,8 @@ class XdfSet(XdfFile):
                 self._open.popitem(last=False)
         return found
 
-    def _open_data(self, file: DataFile, held: int | None) -> XdfFile:
+    def _open_data(self, number: int, held: int | None) -> XdfFile:
+        file = self.files[number]
         place = child(self._folder, file.name)
         try:
             handle = open_handle(place) if held is None else held
@@ -261,20 +262,22 @@ class XdfSet(XdfFile):
             ) from error
         try:
             snapshot = load_snapshot(handle, shown(place))
-            self._check_identity(file, snapshot)
+            self._check_identity(number, snapshot)
             return XdfFile(place if isinstance(place, Path) else place.shown, handle, snapshot)
         except BaseException:
             close_handle(handle)
             raise
 
-    def _check_identity(self, file: DataFile, snapshot: Snapshot) -> None:
-        commit = snapshot.commit
+    def _check_identity(self, number: int, snapshot: Snapshot) -> None:
+        file, commit = self.files[number], snapshot.commit
         is_same = (commit.file_length, commit.footer_checksum) == (file.length, file.checksum)
         types = [[field.type for field in footer.fields] for footer in (snapshot.footer, self._footer)]
-        if not is_same or types[0] != types[1]:
+        first = int(self._starts[number])
+        rows = self.rows_per_block[first : first + file.n_blocks]
+        if not is_same or types[0] != types[1] or tuple(snapshot.index.rows_per_block.tolist()) != rows:
             raise XdfFormatError(
                 f"{self.path}: data file {file.name!r} is not the one this set was committed with: its footer has "
-                "another checksum. It was replaced, or changed by itself; restore it"
+                "another checksum, or its blocks other rows. It was replaced, or changed by itself; restore it"
             )
 
     def _at_hand(self, block: int, selected: Iterable[tuple[str, int]]) -> AbstractContextManager[None]:

@@ -4,6 +4,9 @@ Each class takes one positional message, so that it survives pickling between pr
 builtin that a caller who never heard of this package would catch.
 """
 
+# Ends messages about damage: what to do.
+SEE_REPAIR = ". xdf.verify says what else is damaged; xdf.repair makes a file of what is sound"
+
 
 class XdfError(Exception):
     """Root of every error raised by this package."""

@@ -14,7 +14,7 @@ import pyarrow as pa
 from xdf import stats
 from xdf.chunks import codes_of, valid_rows
 from xdf.columns import Column
-from xdf.errors import XdfChecksumError, XdfError, XdfFormatError, XdfVersionError
+from xdf.errors import SEE_REPAIR, XdfChecksumError, XdfError, XdfFormatError, XdfVersionError
 from xdf.findings import DAMAGED, LOST, NOTE, Finding
 from xdf.format import COMMIT_SIZE, PREFIX_SIZE, Commit, PageKind, pack_commit
 from xdf.level_counts import LevelCounts, count_codes, load_counts, numbers_of_levels
@@ -89,15 +89,17 @@ class Examination:
     @property
     def is_restorable(self) -> bool:
         """Whether all damage is to bytes that follow from the rest of the file."""
-        return self.snapshot is not None and all(
-            finding.severity == NOTE or (finding.severity == DAMAGED and finding.part in _RESTORABLE)
-            for finding in self.findings
-        )
+        return self.snapshot is not None and all(is_harmless(finding) for finding in self.findings)
 
     def add(self, severity: str, part: str, message: str, *, at: tuple[int, int] | None = None) -> None:
         """Take note of something; ``at`` is an offset and a length."""
         offset, length = (None, None) if at is None else at
         self.findings.append(Finding(severity, part, message, offset=offset, length=length))
+
+
+def is_harmless(finding: Finding) -> bool:
+    """Whether it is a note, or damage to bytes that follow from the rest of the file."""
+    return finding.severity == NOTE or (finding.severity == DAMAGED and finding.part in _RESTORABLE)
 
 
 def examine(fd: int, path: Path, progress: Progress | None = None, *, is_set: bool = False) -> Examination:
@@ -146,7 +148,7 @@ def _take_last_commit(fd: int, result: Examination, slots: tuple[Slot, ...]) -> 
     except XdfFormatError as error:
         _take_what_is_left(fd, result)
         if result.is_sound:  # whatever it is that the reader does not like
-            result.add(DAMAGED, "footer", str(error).removeprefix(f"{result.path}: "))
+            result.add(DAMAGED, "footer", bare(error, result.path))
         return True
     result.snapshot, result.blocks = snapshot, tuple(range(snapshot.footer.n_blocks))
     if all(slot.commit is None and not slot.damaged for slot in slots):
@@ -227,7 +229,7 @@ def _check_chunks(fd: int, result: Examination, snapshot: Snapshot, progress: Pr
         file = open_examined(fd, result)
     except XdfFormatError as error:
         result.snapshot = None
-        result.add(DAMAGED, "footer", str(error).removeprefix(f"{result.path}: "))
+        result.add(DAMAGED, "footer", bare(error, result.path))
         result.add(LOST, "commit", "the footer contradicts itself, so nothing tells what its bytes mean")
         return
     total = int(snapshot.index.cells["length"].sum())
@@ -310,9 +312,14 @@ def _difference(stated: ColumnStatistics, found: ColumnStatistics) -> str | None
     return None
 
 
+def bare(error: XdfError, path: Path) -> str:
+    """A message without where, which the finding says, and what to do, which is being done."""
+    return str(error).removeprefix(f"{path}: ").removesuffix(SEE_REPAIR)
+
+
 def _reason(error: XdfError) -> str:
     """The last part of a message that says where; here the finding says so."""
     message = str(error)
     kind = "checksum" if isinstance(error, XdfChecksumError) else "content"
-    _, _, reason = message.partition(" is damaged: ")
+    _, _, reason = message.removesuffix(SEE_REPAIR).partition(" is damaged: ")
     return reason or f"its {kind} cannot be read: {message}"

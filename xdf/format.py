@@ -36,6 +36,8 @@ NOTE_SIZE = 512
 COMMIT_MARK = b"rxdcmit\x00"
 _COMMIT = struct.Struct("<8sQQQQQI")  # mark, sequence, footer offset, length, decoded length, file length, checksum
 COMMIT_SIZE = _COMMIT.size + _CHECKSUM.size
+# No file gets there by being written to.
+LAST_SEQUENCE = 2**63 - 1
 
 # --- 3. Blocks and chunks -------------------------------------------------------------------------------------------
 MAX_ROWS_PER_BLOCK = 2**31 - 1
@@ -274,7 +276,7 @@ def unpack_commit(raw: bytes) -> Commit | None:
     commit = Commit(*numbers)
     footer_end = commit.footer_offset + commit.footer_length
     plausible = (
-        commit.sequence >= 1
+        1 <= commit.sequence <= LAST_SEQUENCE
         and commit.footer_offset >= HEADER_SIZE
         and footer_end + COMMIT_SIZE == commit.file_length
         and commit.footer_decoded_length <= commit.footer_length * MAX_EXPANSION

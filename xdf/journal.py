@@ -9,12 +9,14 @@ import pyarrow as pa
 
 from xdf.chunks import Chunk
 from xdf.codecs import encode_frame
+from xdf.errors import XdfWriteError
 from xdf.footer import Footer, Page, pack_footer, write_table
 from xdf.format import (
     COMMIT_SIZE,
     COUNTS_SCHEMA,
     HEADER_SIZE,
     INDEX_SCHEMA,
+    LAST_SEQUENCE,
     LEVELS_SCHEMA,
     PLAIN_ALIGNMENT,
     SLOT_OFFSETS,
@@ -122,6 +124,8 @@ class Journal:
         Pages and footer go behind the blocks, the commit record behind the footer, and only when all of that is on
         the disk does the older slot of the header take the record.
         """
+        if self._sequence >= LAST_SEQUENCE:
+            raise XdfWriteError(f"{output.path}: the file has had all commits it can have; xdf.compact makes a new one")
         output.sync()
         end = self._write_pages(output)
         footer = Footer(self.n_rows, self.n_blocks, len(self._levels), compression_level, fields, tuple(self._pages))

@@ -68,8 +68,9 @@ def read_table(content: pa.Buffer, expected: pa.Schema, nullable: frozenset[str]
     for name in table.column_names:
         if name not in nullable and table.column(name).null_count:
             raise XdfFormatError(f"column {name!r} of a table has nulls")
-    # One chunk per column, so that numpy can look at it in place.
-    return table.combine_chunks()
+    # Pages of one kind are put together, whatever each of them says about nulls and its metadata. One chunk per column,
+    # so that numpy can look at it in place.
+    return pa.Table.from_arrays(table.columns, schema=expected).combine_chunks()
 
 
 def _aligned(content: pa.Buffer) -> pa.Buffer:

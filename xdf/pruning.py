@@ -322,7 +322,9 @@ def _column_values(found: Facts) -> _Values:
     if name is None or not has_valid:
         return _Values(name, 0, 0, has_valid, may_be_nan, has_missing)
     low, high = statistics.minimum, statistics.maximum
-    if pa.types.is_float16(kind) or math.isnan(low) or math.isnan(high):
+    # An integer that is infinite is a lie, and tells nothing.
+    is_told = math.isfinite(low) and math.isfinite(high) if not is_float else not (math.isnan(low) or math.isnan(high))
+    if pa.types.is_float16(kind) or not is_told:
         return _Values(None, 0, 0, True, may_be_nan, has_missing)
     lowest, highest = _true_range(low, high, kind)
     return _Values(name, lowest, highest, True, may_be_nan, has_missing)

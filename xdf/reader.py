@@ -17,7 +17,7 @@ import pyarrow as pa
 from xdf.codecs import decode_frame
 from xdf.columns import Column
 from xdf.decoders import comes_as_array, decode_array, decode_column
-from xdf.errors import XdfError, XdfFormatError
+from xdf.errors import SEE_REPAIR, XdfError, XdfFormatError
 from xdf.format import Codec
 from xdf.index import Entry
 from xdf.level_counts import LevelCounts, load_counts
@@ -101,6 +101,8 @@ class XdfFile(OpenFile):
         self._snapshot = snapshot
         self._footer = footer
         self._index = snapshot.index
+        if len({field.name for field in footer.fields}) != len(footer.fields):
+            raise XdfFormatError(f"{path}: the footer is damaged: two columns have the same name{SEE_REPAIR}")
         self._fd: Handle = fd
         self._lock = threading.Lock()
         self._mapping = Mapping(self.size_on_disk)
@@ -261,7 +263,7 @@ class XdfFile(OpenFile):
     def _where(self, entry: Entry, field: Field, block: int, error: XdfError) -> str:
         return (
             f"{self.path}: column {field.name!r} of block {block} (bytes {entry.offset:,} to "
-            f"{entry.offset + entry.length:,}) is damaged: {error}"
+            f"{entry.offset + entry.length:,}) is damaged: {error}{SEE_REPAIR}"
         )
 
     def _factor_levels(self) -> dict[int, pa.StringArray]:
@@ -323,4 +325,4 @@ def _with_levels(field: Field, levels: tuple[str, ...], path: Path | str) -> Fie
     try:
         return field.with_(levels=levels)
     except XdfError as error:
-        raise XdfFormatError(f"{path}: the footer is damaged: {error}") from error
+        raise XdfFormatError(f"{path}: the footer is damaged: {error}{SEE_REPAIR}") from error

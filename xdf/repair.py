@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from xdf.chunks import Chunk, codes_of, encode_column, encode_factor, kept_counts
 from xdf.compact import aligned, checked_bytes, keep_permissions
-from xdf.errors import XdfFormatError, XdfLockedError, XdfSchemaError, XdfWriteError
+from xdf.errors import XdfExistsError, XdfFormatError, XdfLockedError, XdfSchemaError, XdfWriteError
 from xdf.examine import Examination, Progress, examine, open_examined
 from xdf.findings import NOTE, Finding
 from xdf.format import (
     BLANK_RECORD,
     COMMIT_SIZE,
+    COMPOSITE,
     HEADER_SIZE,
     INDEX_SCHEMA,
     PREFIX_SIZE,
@@ -106,13 +107,16 @@ def repair(
     that can be read: of the last commit, and, where pages of that one are damaged, with the help of older ones.
     Sound chunks are copied as they are stored.
 
+    Of a composite set each file is repaired in place, where that is enough. Otherwise all of the set that can be read
+    is written to one new file.
+
     Parameters
     ----------
     path : str or path-like
-        Held against other writers meanwhile.
+        A file, or the folder of a composite set, or its metadata file. Held against other writers meanwhile.
     output : str or path-like, optional
-        The new file; written in any case when given. By default ``name.repaired.xdf`` beside the file, where one is
-        needed.
+        The new file; written in any case when given. By default ``name.repaired.xdf`` beside the file or folder, where
+        one is needed.
     damaged : {"missing", "block", "column"}, default "missing"
         What becomes of a damaged chunk, one column of one block: its rows are missing in that column, or the block
         is left out, or the column is. A block of which no chunk is sound is always left out.
@@ -152,19 +156,18 @@ def repair(
         allowed = ", ".join(repr(one) for one in get_args(Remedy))
         raise XdfSchemaError(f"xdf.repair: damaged must be one of {allowed}; got {damaged!r}")
     if file.is_dir() or file.suffix == METADATA_SUFFIX:
-        raise XdfFormatError(
-            f"{file}: repair takes single files: those of a composite set (data/*.xdfd) one by one, in place. What "
-            "else is sound of a set can be read with xdf.open, and written to a new file"
-        )
-    held = _hold(file, output is not None)
+        from xdf.repair_set import repair_set
+
+        return repair_set(file, None if output is None else Path(output), damaged, progress)
+    held, refusal = hold(file)
     try:
         result = examine(held.fd, file, progress)
         before = report_on(result)
         if result.snapshot is None or (not result.blocks and any(one.part == "index" for one in result.findings)):
-            raise XdfFormatError(f"{file}: nothing can be recovered. {_first_reason(result)}")
+            raise XdfFormatError(f"{file}: nothing can be recovered. {first_reasons(result.findings)}")
         if output is None and result.is_restorable:
             if not result.is_sound:
-                _restore(held, result)
+                restore(held, result, refusal)
             action = "none" if result.is_sound else "in place"
             return RepairReport(file, file, action, before, (), before.n_rows, before.n_blocks)
         target = file.with_name(f"{file.stem}.repaired{file.suffix}") if output is None else Path(output)
@@ -174,28 +177,31 @@ def repair(
         held.release()
 
 
-def _hold(file: Path, may_only_read: bool) -> Output:
-    """The file, locked; or only open, where it cannot be written to and need not be."""
+def hold(file: Path) -> tuple[Output, XdfWriteError | None]:
+    """The file, locked; or only open, where it cannot be written to, and why: often it need not be."""
     try:
-        return lock_output(file, "repair")
+        return lock_output(file, "repair"), None
     except XdfLockedError:
         raise
-    except XdfWriteError:
-        if not may_only_read or file.is_dir():
+    except XdfWriteError as error:
+        if file.is_dir():
             raise
-        return Output(os.open(file, os.O_RDONLY | os.O_CLOEXEC), file, file, None, overwrite=False)
+        return Output(os.open(file, os.O_RDONLY | os.O_CLOEXEC), file, file, None, overwrite=False), error
 
 
-def _first_reason(result: Examination) -> str:
-    return "; ".join(str(finding) for finding in result.findings[:4])
+def first_reasons(findings: Sequence[Finding]) -> str:
+    """Why nothing can be done, in short."""
+    return "; ".join(str(finding) for finding in findings[:4])
 
 
-def _restore(output: Output, result: Examination) -> None:
+def restore(output: Output, result: Examination, refusal: XdfWriteError | None = None) -> None:
     """Write header, slots and closing copy anew, where they are not as they should be.
 
     The good record first, and safe on the disk, before a damaged one is wiped: a crash in between leaves no less than
     there was.
     """
+    if refusal is not None:
+        raise XdfWriteError(f"{refusal}. To repair a copy, name an output elsewhere") from refusal
     assert result.snapshot is not None
     commit = result.snapshot.commit
     record = pack_commit(commit)
@@ -206,19 +212,19 @@ def _restore(output: Output, result: Examination) -> None:
         other = slots[1 - commit.slot]
         if other.commit is None:
             steps.append((other.offset, BLANK_RECORD))
-    steps.append((0, pack_header()[:PREFIX_SIZE]))
+    steps.append((0, pack_header(COMPOSITE if result.is_set else 0)[:PREFIX_SIZE]))
     for offset, data in steps:
         if read_exactly(output.fd, offset, len(data)) != data:
             output.write_at(offset, data)
             output.sync()
-    load_snapshot(output.fd, result.path)
+    load_snapshot(output.fd, result.path, may_be_composite=result.is_set)
 
 
 def _write_anew(source: int, result: Examination, target: Path, remedy: Remedy) -> tuple[tuple[Finding, ...], Journal]:
     assert result.snapshot is not None
     with open_examined(source, result) as file:
         plan = _Plan(result, result.snapshot, remedy)
-        output = create_output(target, overwrite=False)
+        output = new_output(target)
         try:
             keep_permissions(source, output.fd)
             output.write_at(0, pack_header())
@@ -233,6 +239,51 @@ def _write_anew(source: int, result: Examination, target: Path, remedy: Remedy) 
     return tuple(plan.left_out), journal
 
 
+def new_output(target: Path) -> Output:
+    """The file for what is sound."""
+    try:
+        return create_output(target, overwrite=False)
+    except XdfExistsError as error:
+        raise XdfExistsError(
+            f"{target}: the file is already there; remove it, or name another one for what is sound"
+        ) from error
+    except XdfWriteError as error:
+        raise XdfWriteError(f"{error}. Name an output elsewhere for what is sound") from error
+
+
+def kept(damage: Flags, remedy: Remedy, where: str) -> tuple[Flags, Flags, Flags]:
+    """Which blocks and columns are kept where these chunks are damaged, and the damage itself."""
+    spoilt = damage.any(axis=1) if remedy == "block" else damage.all(axis=1)
+    keep_block: Flags = np.logical_not(spoilt)
+    keep_column: Flags = np.ones(damage.shape[1], np.bool_)
+    if remedy == "column":
+        keep_column = np.logical_not(damage[keep_block].any(axis=0))
+    if not keep_column.any():
+        raise XdfFormatError(f"{where}: no column is sound in every block; leave out something else")
+    return keep_block, keep_column, damage
+
+
+def what_is_left_out(
+    names: Sequence[str],
+    rows: Sequence[int],
+    numbers: Sequence[int],
+    keep_block: Flags,
+    keep_column: Flags,
+    damage: Flags,
+) -> list[Finding]:
+    """In words; ``numbers`` are those of the blocks in the file as it was."""
+    left_out: list[tuple[str, int | None, str | None]] = []
+    for block in np.flatnonzero(~keep_block).tolist():
+        left_out.append((f"the {rows[block]:,} rows of block {numbers[block]}", numbers[block], None))
+    for column in np.flatnonzero(~keep_column).tolist():
+        left_out.append((f"column {names[column]!r}", None, names[column]))
+    for block, column in np.argwhere(damage & keep_block[:, None] & keep_column).tolist():
+        number, name = numbers[block], names[column]
+        message = f"the values of column {name!r} in the {rows[block]:,} rows of block {number} are missing"
+        left_out.append((message, number, name))
+    return [Finding("lost", "chunk", *one) for one in left_out]
+
+
 class _Plan:
     """Which blocks and columns are kept, and what stands in for what is damaged."""
 
@@ -244,33 +295,13 @@ class _Plan:
         for cell in result.unreadable:
             damage[cell] = True
         self.left_out = [finding for finding in result.findings if finding.severity == "lost"]
-        spoilt = damage.any(axis=1) if remedy == "block" else damage.all(axis=1)
-        keep_block: Flags = np.logical_not(spoilt)
-        keep_column: Flags = np.ones(n_columns, np.bool_)
-        if remedy == "column":
-            keep_column = np.logical_not(damage[keep_block].any(axis=0))
-        if not keep_column.any():
-            raise XdfFormatError(f"{result.path}: no column is sound in every block; leave out something else")
+        keep_block, keep_column, damage = kept(damage, remedy, str(result.path))
         self._blocks: list[int] = np.flatnonzero(keep_block).tolist()
         self._columns: list[int] = np.flatnonzero(keep_column).tolist()
         self.fields = tuple(snapshot.footer.fields[column] for column in self._columns)
-        self._say_what_is_left_out(keep_block, keep_column, damage)
-
-    def _say_what_is_left_out(self, keep_block: Flags, keep_column: Flags, damage: Flags) -> None:
-        fields = self._snapshot.footer.fields
-        rows = self._snapshot.index.rows_per_block.tolist()
-        for block in np.flatnonzero(~keep_block).tolist():
-            number = self._result.blocks[block]
-            self._leave_out(f"the {rows[block]:,} rows of block {number}", number)
-        for column in np.flatnonzero(~keep_column).tolist():
-            self._leave_out(f"column {fields[column].name!r}", None, fields[column].name)
-        for block, column in np.argwhere(damage & keep_block[:, None] & keep_column).tolist():
-            number, name = self._result.blocks[block], fields[column].name
-            message = f"the values of column {name!r} in the {rows[block]:,} rows of block {number} are missing"
-            self._leave_out(message, number, name)
-
-    def _leave_out(self, message: str, block: int | None, column: str | None = None) -> None:
-        self.left_out.append(Finding("lost", "chunk", message, block, column))
+        names = [field.name for field in snapshot.footer.fields]
+        rows = snapshot.index.rows_per_block.tolist()
+        self.left_out += what_is_left_out(names, rows, result.blocks, keep_block, keep_column, damage)
 
     def copy(self, source: int, file: XdfFile, output: Output) -> Journal:
         """Write all chunks, and give the journal of the new file without its levels."""

@@ -154,7 +154,7 @@ def new_set(folder: Place, overwrite: bool) -> tuple[SetFolder, Output]:
     XdfExistsError, XdfLockedError, XdfWriteError
     """
     made = _make_folders(folder) if isinstance(folder, Path) else []
-    lock = _lock(folder)
+    lock = lock_folder(folder)
     try:
         old = _old_metadata(folder, overwrite)
         name = name_of(folder) if old is None else name_of(old).removesuffix(METADATA_SUFFIX)
@@ -187,7 +187,7 @@ def continue_set(folder: Place) -> tuple[SetFolder, Output, SetContents]:
         )
     metadata = find_metadata(folder)
     assert isinstance(metadata, Path)
-    lock = _lock(folder)
+    lock = lock_folder(folder)
     files = SetFolder(folder, metadata.name.removesuffix(METADATA_SUFFIX), lock)
     try:
         with open(metadata, "rb") as file:
@@ -259,7 +259,7 @@ def _old_metadata(folder: Place, overwrite: bool) -> Place | None:
     return found
 
 
-def _lock(folder: Place) -> int | None:
+def lock_folder(folder: Place) -> int | None:
     """Hold the folder of the data files; None where there are no locks."""
     if not isinstance(folder, Path):
         return None

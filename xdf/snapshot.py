@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from xdf.codecs import decode_frame
-from xdf.errors import XdfFormatError
+from xdf.errors import SEE_REPAIR, XdfFormatError, XdfVersionError
 from xdf.footer import Footer, Page, unpack_footer
 from xdf.foreign import LEGACY_MAGIC, OWN, describe_start
 from xdf.format import (
@@ -120,7 +120,9 @@ def read_snapshot(fd: Handle, path: Path | str, commit: Commit, in_slot: bool) -
         if not is_composite:  # else they lie in several files
             check_total(index.cells["length"], commit.file_length)
     except XdfFormatError as error:
-        raise type(error)(f"{path}: the footer is damaged: {error}") from error
+        if isinstance(error, XdfVersionError):
+            raise XdfVersionError(f"{path}: {error}; install a newer release to read it") from error
+        raise type(error)(f"{path}: the footer is damaged: {error}{SEE_REPAIR}") from error
     return Snapshot(commit, in_slot, footer, table, index, is_composite)
 
 
@@ -129,12 +131,12 @@ def load_levels(fd: Handle, path: Path | str, footer: Footer) -> pa.Table:
     try:
         tables = [read_page(fd, page, LEVELS_SCHEMA, 1) for page in footer.pages_of(PageKind.LEVELS)]
     except XdfFormatError as error:
-        raise type(error)(f"{path}: the factor levels are damaged: {error}") from error
+        raise type(error)(f"{path}: the factor levels are damaged: {error}{SEE_REPAIR}") from error
     if not tables:
         return LEVELS_SCHEMA.empty_table()
     table = pa.concat_tables(tables).combine_chunks()
     if not have_owners(table, footer):
-        raise XdfFormatError(f"{path}: the factor levels are damaged: some belong to no factor")
+        raise XdfFormatError(f"{path}: the factor levels are damaged: some belong to no factor{SEE_REPAIR}")
     return table
 
 

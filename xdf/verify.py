@@ -11,7 +11,7 @@ from typing import Any
 from xdf.compact import dead_bytes
 from xdf.composite import find_metadata
 from xdf.examine import Examination, Progress, examine
-from xdf.examine_set import examine_set
+from xdf.examine_set import SetExamination, examine_set
 from xdf.findings import NOTE, Finding
 from xdf.set_format import DATA_FOLDER, METADATA_SUFFIX
 
@@ -67,9 +67,7 @@ class VerifyReport:
         if self.commit is None:
             return "damaged, nothing can be read"
         if self.is_restorable:
-            return "damaged, and can be repaired without loss" + (", file by file" if self.is_set else "")
-        if self.is_set:
-            return "damaged; what can be read can be written to a new file"
+            return "damaged, and can be repaired without loss"
         return "damaged; repair writes a new file with what is sound"
 
     def _content(self) -> list[str]:
@@ -150,6 +148,11 @@ def _verify_set(path: Path, progress: Progress | None) -> VerifyReport:
         examined = examine_set(fd, found, folder / DATA_FOLDER, progress)
     finally:
         os.close(fd)
+    return report_on_set(path, examined)
+
+
+def report_on_set(path: Path, examined: SetExamination) -> VerifyReport:
+    """The report that says what was found in the files of a set."""
     reports = [report_on(one) for one in (examined.metadata, *examined.files)]
     about = reports[0]
     return replace(

@@ -1,9 +1,11 @@
 """Hostile bytes for the reader, by hand: `make fuzz`, or `python tests/fuzz flips --count 5000`.
 
 Parts: ``flips`` (single bits), ``truncations``, ``splices`` (blocks moved, wiped, doubled), ``forged`` (changes behind
-right checksums), ``decoding`` (contents and tables straight to the decoders), ``legacy`` (files of RevoScaleR),
-``guided`` (guided by coverage, for some minutes), ``all``. Each case must give right data or a clear XdfError, in
-bounded time and memory; so must verify, and what repair writes must be sound and hold nothing new.
+right checksums), ``sets`` (all of that done to composite sets), ``decoding`` (contents and tables straight to the
+decoders), ``legacy`` (files of RevoScaleR), ``guided`` (guided by coverage, for some minutes), ``all``. Each case must
+give right data or a clear XdfError, in bounded time and memory; so must verify, and what repair writes must be sound
+and hold nothing new. A damaged file that is appended to, edited or compacted has what it had and what was added, or is
+refused and stays as it was.
 
 Each part runs in a process of its own. When that dies, the file it died of is kept.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import collections
 import faulthandler
+import os
 import random
 import shutil
 import subprocess
@@ -30,6 +33,7 @@ DEFAULTS = {
     "truncations": 2000,
     "splices": 5000,
     "forged": 5000,
+    "sets": 5000,
     "decoding": 200_000,
     "legacy": 5000,
 }
@@ -124,12 +128,23 @@ def run_legacy(count: int, seed: int, folder: Path) -> str:
     return ", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items()))
 
 
+def die(unraisable: object) -> None:
+    """What goes wrong where nothing can be raised, such as in a finalizer, is a failure too."""
+    sys.__unraisablehook__(unraisable)  # type: ignore[arg-type]
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def run_part(part: str, arguments: argparse.Namespace) -> str:
     count, seed, folder = arguments.count or DEFAULTS.get(part, 0), arguments.seed, arguments.here
     if part == "guided":
         from fuzz.guided import run_guided
 
         return run_guided(arguments.minutes, seed, folder, arguments.engine)
+    if part == "sets":
+        from fuzz.sets import run_sets
+
+        return run_sets([flip, truncate, splice], count, seed, folder, REPAIR_EVERY)
     if part == "decoding":
         from fuzz.decoding import run_decoding
 
@@ -175,6 +190,7 @@ def main() -> int:
     arguments = parser.parse_args()
     faulthandler.enable()
     if arguments.here is not None:
+        sys.unraisablehook = die
         said = run_part(arguments.part, arguments)
         print(f"{arguments.part}: {said}", flush=True)
         return 0

@@ -53,6 +53,7 @@ class Anatomy:
     tables: tuple[bytes, ...]
     commit: dict[str, int]
     n_columns: int
+    features: int = 0
 
 
 def frame(content: bytes) -> bytes:
@@ -86,8 +87,8 @@ def _fitting(value: object, kind: pa.DataType) -> object:
     return value - 2**kind.bit_width if pa.types.is_signed_integer(kind) and value >> (kind.bit_width - 1) else value
 
 
-def dissect(raw: bytes) -> Anatomy:
-    """The parts of a sound file."""
+def take_apart(raw: bytes) -> tuple[bytes, ...]:
+    """The tables in the footer of the last commit of a sound file."""
     records = [_COMMIT.unpack_from(raw, offset) for offset in SLOT_OFFSETS]
     _, _, offset, length, _, _, _ = max(records, key=lambda record: record[1])
     content = unframe(raw[offset : offset + length])
@@ -95,6 +96,12 @@ def dissect(raw: bytes) -> Anatomy:
     for size in lengths:
         tables.append(content[start : start + size])
         start += size
+    return tuple(tables)
+
+
+def dissect(raw: bytes) -> Anatomy:
+    """The parts of a sound file."""
+    tables = take_apart(raw)
     index: list[dict[str, object]] = []
     pages = []
     for page in rows_of(tables[3]):
@@ -111,12 +118,12 @@ def dissect(raw: bytes) -> Anatomy:
         codec = int(str(cell["codec"]))
         content = unframe(stored) if codec else stored
         chunks.append(Stored(content, codec, len(content)))
-    return Anatomy(tuple(chunks), tuple(index), tuple(pages), tuple(tables), {}, len(rows_of(tables[1])))
+    return Anatomy(tuple(chunks), tuple(index), tuple(pages), tables, {}, len(rows_of(tables[1])))
 
 
 def assemble(anatomy: Anatomy) -> bytes:
     """A file of these parts, every checksum right; numbers that were changed on purpose stay as they are."""
-    raw = bytearray(pack_header())
+    raw = bytearray(pack_header(anatomy.features))
     index = []
     for chunk, cell in zip(anatomy.chunks, anatomy.index, strict=False):
         stored = frame(chunk.content) if chunk.codec else chunk.content
@@ -226,29 +233,34 @@ def _mutate_cell(anatomy: Anatomy, chance: random.Random, kind: str) -> Anatomy:
 def _mutate_row(anatomy: Anatomy, chance: random.Random) -> Anatomy:
     """Change a value in a table of the footer and write the table anew."""
     place = chance.randrange(3)
+    table = changed_row(anatomy.tables[place], chance)
+    return anatomy if table is None else replace(anatomy, tables=_with(anatomy.tables, place, table))
+
+
+def changed_row(content: bytes, chance: random.Random) -> bytes | None:
+    """A table with another value in one place; None where there is none, or the table was spoilt before."""
     try:
-        schema = pa.ipc.open_stream(anatomy.tables[place]).schema
-        rows = rows_of(anatomy.tables[place])
+        schema = pa.ipc.open_stream(content).schema
+        rows = rows_of(content)
     except (pa.ArrowException, OSError, UnicodeDecodeError):
-        return anatomy  # this table was spoilt before
+        return None
     if not rows:
-        return anatomy
+        return None
     row, name = chance.randrange(len(rows)), chance.choice(schema.names)
     kind = schema.field(name).type
     if pa.types.is_string(kind):
-        value: object = chance.choice(TEXTS)
+        value: object = chance.choice([*TEXTS, chance.choice(rows)[name]])
     elif pa.types.is_boolean(kind):
         value = chance.random() < 0.5
     elif pa.types.is_floating(kind):
         value = chance.choice([None, 0.0, float("nan"), float("inf")])
     else:
-        value = _number(chance, kind.bit_width)
+        value = chance.choice([_number(chance, kind.bit_width), chance.choice(rows)[name]])
     rows[row] = {**rows[row], name: value}
     try:
-        table = stream_of(rows, schema)
+        return stream_of(rows, schema)
     except (pa.ArrowException, OverflowError, ValueError):
-        return anatomy
-    return replace(anatomy, tables=_with(anatomy.tables, place, table))
+        return None
 
 
 def noisy(content: bytes, chance: random.Random) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from legacy_writer import Old, legacy_bytes
 
 import xdf
@@ -32,12 +33,29 @@ WORDS = ["fog", "rain", "snow", "sleet", "hail"]
 
 @dataclass(frozen=True)
 class Subject:
-    """A file, its table, and its schema."""
+    """A file, its table and schema, what the footer answers, and what a scan with each of the filters finds.
+
+    ``raw`` are the bytes of a file; of a composite set those of each of its files.
+    """
 
     name: str
     raw: bytes
     table: pa.Table
     schema: xdf.Schema
+    statistics: dict[str, str]
+    scans: tuple[tuple[pc.Expression, pa.Table], ...]
+    files: dict[str, bytes]
+
+
+FILTERS = {
+    "small": pc.field("small") > 50,
+    "year": (pc.field("year") > 2010) & (pc.field("whole") < 0),
+    "weather": pc.field("weather") == "fog",
+    "text": pc.field("text").isin(["rain", "snow"]) | (pc.field("noise") > 1.0),
+    "int8": pc.field("int8") > 0,
+    "timestamp": pc.field("timestamp").is_null(),
+    "x": pc.field("x") >= 2,
+}
 
 
 def mixed(n_rows: int, seed: int) -> pa.RecordBatch:
@@ -66,19 +84,66 @@ def _typed() -> pa.RecordBatch:
 
 def _make(folder: Path, name: str, batches: list[pa.RecordBatch], level: int) -> Subject:
     path = folder / f"{name}.xdf"
-    fields = tuple(
-        xdf.factor_field(field.name, []) if pa.types.is_dictionary(field.type) else xdf.Field(field.name, field.type)
-        for field in batches[0].schema
-    )
-    with xdf.create(path, xdf.Schema(fields), compression_level=level) as writer:
+    schema = _schema_of(batches[0])
+    with xdf.create(path, schema, compression_level=level) as writer:
         for batch in batches[: (len(batches) + 1) // 2]:
             writer.write(batch)
     with xdf.append(path) as writer:
         for batch in batches[(len(batches) + 1) // 2 :]:
             writer.write(batch)
-        writer.set_field(fields[0].name, description="labelled", value_codes=(1.0,), value_labels=("one",))
+        writer.set_field(schema.names[0], description="labelled", value_codes=(1.0,), value_labels=("one",))
+    return _described(name, path, path.read_bytes(), {})
+
+
+def _described(name: str, path: Path, raw: bytes, files: dict[str, bytes]) -> Subject:
     with xdf.open(path) as file:
-        return Subject(name, path.read_bytes(), file.to_arrow(), file.schema)
+        filters = [one for column, one in FILTERS.items() if column in file.schema]
+        scans = tuple((one, file.scan(filter=one).to_table()) for one in filters)
+        return Subject(name, raw, file.to_arrow(), file.schema, answers(file), scans, files)
+
+
+def answers(file: xdf.XdfFile) -> dict[str, str]:
+    """What the footer says about each column; texts, so that a NaN equals itself."""
+    return {name: repr(file.statistics(name)) for name in file.schema.names}
+
+
+def added(subject: Subject) -> pa.RecordBatch:
+    """Rows that may be appended to a file of this subject."""
+    batches = subject.table.slice(0, 3).combine_chunks().to_batches()
+    if batches:
+        return batches[0]
+    return pa.RecordBatch.from_pylist([], schema=subject.table.schema)
+
+
+@functools.cache
+def sets() -> tuple[Subject, ...]:
+    """Composite sets, made of the same rows as the files."""
+    with tempfile.TemporaryDirectory() as name:
+        return tuple(
+            _make_set(Path(name, f"set{level}"), [mixed(60, seed) for seed in range(5)], level) for level in (0, 1)
+        )
+
+
+def _make_set(folder: Path, batches: list[pa.RecordBatch], level: int) -> Subject:
+    with xdf.create_composite(folder, _schema_of(batches[0]), blocks_per_file=2, compression_level=level) as writer:
+        for batch in batches[:3]:
+            writer.write(batch)
+    with xdf.append(folder, blocks_per_file=2) as more:
+        for batch in batches[3:]:
+            more.write(batch)
+    files = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    return _described(folder.name, folder, b"", files)
+
+
+def _schema_of(batch: pa.RecordBatch) -> xdf.Schema:
+    return xdf.Schema(
+        tuple(
+            xdf.factor_field(field.name, [])
+            if pa.types.is_dictionary(field.type)
+            else xdf.Field(field.name, field.type)
+            for field in batch.schema
+        )
+    )
 
 
 @functools.cache

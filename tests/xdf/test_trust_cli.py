@@ -144,6 +144,61 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
     call("repair", missing, "--damaged", "nonsense", code=2)
 
 
+def test_verify_looks_at_every_file(path: Path, tmp_path: Path) -> None:
+    """One that is none of ours must not hide what is wrong with the next."""
+    text, missing, damaged = tmp_path / "t.xdf", tmp_path / "nothing.xdf", tmp_path / "d.xdf"
+    text.write_text("a,b\n")
+    raw = bytearray(path.read_bytes())
+    raw[2048 + 9] ^= 1
+    damaged.write_bytes(raw)
+    done = call("verify", text, missing, damaged, path, code=1)
+    assert f"Error: {text}: this is not an .xdf file of this package; it looks like a text file" in done.output
+    assert f"Error: {missing}: No such file or directory" in done.output
+    assert f"{damaged}: damaged, and can be repaired without loss" in done.output
+    assert f"{path}: sound" in done.output
+    assert call("verify", text, path, code=3).output.count("\n") == 5
+    found = json.loads(call("verify", text, path, "--json", code=3).stdout)
+    assert [one.get("is_sound") for one in found] == [None, True]
+    assert "it looks like a text file" in found[0]["error"]
+
+
+def test_a_repair_that_has_been_done(path: Path) -> None:
+    with xdf.open(path) as file:
+        entry = file._index.entry(0, 0)
+    raw = bytearray(path.read_bytes())
+    raw[entry.offset + entry.length // 2] ^= 1
+    path.write_bytes(raw)
+    assert "See" not in call("repair", path, code=1).output
+    again = call("repair", path, code=3).output
+    assert "a.repaired.xdf: the file is already there; remove it, or name another one for what is sound" in again
+
+
+def test_what_a_file_says_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a.xdf"
+    array = pa.array(["\x1b[31mred\nline", "Zoë"])
+    write_file(path, pa.record_batch([array], names=["na\nme"]))
+    assert call("head", path).output == "           na\\nme\n\\x1b[31mred\\nline\n              Zoë\n"
+    assert call("schema", path).output == "na\\nme  string\n"
+
+
+def test_moments_that_python_does_not_know(tmp_path: Path) -> None:
+    """The year 10,000 and a time zone of nowhere were tracebacks."""
+    path = tmp_path / "a.xdf"
+    columns = {
+        "mars": pa.array([0, 2**60], pa.timestamp("us", "Mars/Base")),
+        "day": pa.array([0, 3_000_000], pa.date32()),
+        "soon": pa.array([0, 1], pa.timestamp("s")),
+    }
+    write_file(path, pa.record_batch(columns))
+    assert call("head", path).output.splitlines()[2].split() == [str(2**60), "3000000", "1970-01-01", "00:00:01"]
+    assert json.loads(call("head", path, "--json").stdout)[1]["day"] == 3_000_000
+    assert call("schema", path).output.splitlines() == [
+        "mars  timestamp[us, Mars/Base]; 1970-01-01 00:00:00 UTC to 1.152922e+18",
+        "day   date32; 1970-01-01 to 3000000",
+        "soon  timestamp[s]; 1970-01-01 00:00:00 to 1970-01-01 00:00:01",
+    ]
+
+
 KINDS = ["parquet", "orc", "feather", "arrow", "arrows", "csv", "csv.gz", "csv.zst", "tsv", "psv"]
 
 

@@ -6,11 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from click.testing import CliRunner
 from container_cases import write_file
 from fuzz.anatomy import Anatomy, assemble, dissect, rows_of, stream_of
 
 import xdf
+from rxcore import RxXdfData, rx_get_var_info
+from xdf.__main__ import main
 from xdf.format import FIELDS_SCHEMA
 
 ROWS = pa.record_batch(
@@ -105,3 +109,39 @@ def test_codes_whose_statistics_lie_and_whose_levels_are_lost(tmp_path: Path) ->
     assert xdf.verify(report.output).is_sound
     with xdf.open(report.output) as file:
         assert file.to_arrow().column("f").to_pylist() == [f"(level {code}, text lost)" for code in range(3)]
+
+
+@pytest.mark.parametrize("column", ["flag", "big", "when", "day"])
+@pytest.mark.parametrize("number", [float("inf"), float("-inf"), 1e308, float("nan")])
+def test_ranges_that_no_number_of_the_column_has(tmp_path: Path, anatomy: Anatomy, column: str, number: float) -> None:
+    """Found by fuzzing: a filter on such a column was an OverflowError."""
+    path = tmp_path / "range.xdf"
+    path.write_bytes(assemble(with_cell(anatomy, column, minimum=number, maximum=number)))
+    with xdf.open(path) as file:
+        assert file.to_arrow().num_rows == 3
+        for one in (pc.field(column).is_null(), pc.field(column) == ROWS.column(column)[0]):
+            assert file.scan(filter=one).to_table().num_rows <= 3
+    information = rx_get_var_info(RxXdfData(str(path)))
+    assert str(information)
+    assert [finding.part for finding in xdf.verify(path).findings] == ["statistics"]
+    assert CliRunner().invoke(main, ["schema", str(path)]).exit_code == 0
+
+
+def test_the_last_commit_that_can_be(tmp_path: Path, anatomy: Anatomy) -> None:
+    """Found by fuzzing: the next sequence was none of 64 bits."""
+    path = tmp_path / "last.xdf"
+    path.write_bytes(assemble(replace(anatomy, commit={"sequence": 2**64 - 1})))
+    with pytest.raises(xdf.XdfFormatError, match="a commit record in the header is damaged"):
+        xdf.open(path)
+    path.write_bytes(assemble(replace(anatomy, commit={"sequence": 2**63 - 1})))
+    with xdf.append(path) as writer:
+        writer.write(ROWS)
+        with pytest.raises(xdf.XdfWriteError, match=r"all commits it can have; xdf\.compact makes a new one"):
+            writer.commit()
+        writer.abort()
+    with xdf.open(path) as file:
+        assert file.to_arrow().to_pydict() == ROWS.to_pydict()
+    xdf.compact(path)
+    with xdf.append(path) as writer:
+        writer.write(ROWS)
+    assert xdf.verify(path).commit == 2

@@ -15,7 +15,7 @@ from fuzz.anatomy import Anatomy, Stored, assemble, dissect, rows_of, stream_of
 
 import xdf
 from xdf.contents import Head, Part, pack_content
-from xdf.format import FIELDS_SCHEMA, FILE_SCHEMA, Commit, Encoding, pack_commit, pack_header
+from xdf.format import FIELDS_SCHEMA, FILE_SCHEMA, LEVELS_SCHEMA, Commit, Encoding, pack_commit, pack_header
 from xdf.planes import split_bytes
 
 ROWS = 3000
@@ -179,3 +179,23 @@ def test_commit_records_inside_of_footers(tmp_path: Path) -> None:
     with pytest.raises(xdf.XdfFormatError, match="nothing can be recovered"):
         xdf.repair(path)
     assert time.perf_counter() - began < 10
+
+
+def test_pages_that_differ_in_what_they_say_of_nulls(tmp_path: Path) -> None:
+    """Found by fuzzing: an error of Arrow's own, and nothing is wrong with such a file."""
+    path = tmp_path / "f.xdf"
+    schema = xdf.Schema((xdf.factor_field("f", []),))
+    with xdf.create(path, schema) as writer:
+        writer.write(pa.record_batch({"f": ["a", "b", "c"]}))
+    with xdf.append(path) as writer:
+        writer.write(pa.record_batch({"f": ["d"]}))
+    whole = dissect(path.read_bytes())
+    (first, content), second = whole.pages
+    strict = pa.schema([field.with_nullable(False) for field in LEVELS_SCHEMA], metadata={"by": "another program"})
+    path.write_bytes(assemble(replace(whole, pages=((first, stream_of(rows_of(content), strict)), second))))
+    with xdf.open(path) as file:
+        assert file.to_arrow()["f"].to_pylist() == ["a", "b", "c", "d"]
+    assert xdf.verify(path).is_sound
+    with xdf.append(path) as writer:
+        writer.write(pa.record_batch({"f": ["e"]}))
+    assert xdf.verify(path).is_sound

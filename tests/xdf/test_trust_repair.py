@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import json
 import random
 from pathlib import Path
@@ -11,6 +12,7 @@ from container_cases import TYPES, array_of, assert_same, assert_same_table, mix
 import xdf
 from xdf import format as layout
 
+repairing = importlib.import_module("xdf.repair")  # the package has the function under this name
 BATCHES = [mixed_batch(300, seed) for seed in range(4)]
 
 
@@ -329,3 +331,20 @@ def test_random_damage_never_brings_wrong_rows(tmp_path: Path) -> None:
                     found = file.read_block_arrow(block, [name]).column(0).to_pylist()
                     assert set(found) <= values | {None}
     assert {"none", "in place", "new file"} <= outcomes
+
+
+def test_where_nothing_can_be_written(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sound file needs no writing, and a damaged one can be repaired to another folder."""
+
+    def refuse(file: Path, *_: object, **__: object) -> None:
+        raise xdf.XdfWriteError(f"{file}: the system refused to write: Read-only file system")
+
+    monkeypatch.setattr(repairing, "lock_output", refuse)
+    assert xdf.repair(path).action == "none"
+    damage(path, layout.SLOT_OFFSETS[0] + 9)
+    with pytest.raises(xdf.XdfWriteError, match=r"Read-only file system\. To repair a copy, name an output elsewhere"):
+        xdf.repair(path)
+    assert xdf.repair(path, tmp_path / "elsewhere.xdf").left_out == ()
+    monkeypatch.setattr(repairing, "create_output", refuse)
+    with pytest.raises(xdf.XdfWriteError, match=r"b\.xdf: .* Name an output elsewhere for what is sound"):
+        xdf.repair(path, tmp_path / "b.xdf")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from container_cases import mixed_batch, schema_of
@@ -67,7 +68,7 @@ def test_files_of_a_set_are_repaired_in_place_one_by_one(folder: Path) -> None:
     damage(first, *(offset + 9 for offset in layout.SLOT_OFFSETS))
     report = xdf.verify(folder)
     assert report.is_restorable
-    assert "damaged, and can be repaired without loss, file by file" in str(report)
+    assert "damaged, and can be repaired without loss" in str(report)
     assert xdf.repair(first).action == "in place"
     assert xdf.verify(folder).findings == ()
 
@@ -100,9 +101,76 @@ def test_a_damaged_metadata_file(folder: Path) -> None:
     assert "damaged, nothing can be read" in str(report)
 
 
-def test_what_takes_single_files(folder: Path, tmp_path: Path) -> None:
-    with pytest.raises(xdf.XdfFormatError, match="repair takes single files: those of a composite set"):
+def test_a_set_is_repaired_in_place_where_nothing_is_lost(folder: Path) -> None:
+    with xdf.open(folder) as before:
+        rows = before.to_arrow()
+    metadata, first = folder / "metadata" / "sales.xdfm", min((folder / "data").iterdir())
+    damage(metadata, 5, layout.SLOT_OFFSETS[1] + 9)
+    damage(first, *(offset + 9 for offset in layout.SLOT_OFFSETS))
+    assert xdf.verify(folder).is_restorable
+    report = xdf.repair(folder)
+    assert (report.action, report.output, report.left_out) == ("in place", folder, ())
+    assert "sales: repaired in place, nothing was lost; 1,000 rows in 5 blocks" in str(report)
+    assert xdf.verify(folder).findings == ()
+    assert xdf.repair(metadata).action == "none"
+    with xdf.open(folder) as after:
+        assert after.to_arrow().equals(rows)
+
+
+@pytest.mark.parametrize(("damaged", "n_blocks", "n_columns"), [("missing", 4, 9), ("block", 3, 9), ("column", 4, 8)])
+def test_what_is_sound_of_a_set_goes_to_one_file(folder: Path, damaged: Any, n_blocks: int, n_columns: int) -> None:
+    with xdf.open(folder) as file:
+        rows = file.to_arrow()
+    _, second, third = sorted((folder / "data").iterdir())
+    with xdf.open(second) as file:
+        entry = file._index.entry(1, 4)
+    damage(second, entry.offset + entry.length // 2)
+    third.unlink()
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    report = xdf.repair(folder, damaged=damaged)
+    assert (report.action, report.output) == ("new file", folder.with_name("sales.repaired.xdf"))
+    assert (report.n_blocks, report.n_rows) == (n_blocks, 200 * n_blocks)
+    said = [finding.message for finding in report.left_out]
+    assert (
+        said[:2]
+        == {
+            "missing": [
+                "the 200 rows of block 4",
+                "the values of column 'noise' in the 200 rows of block 3 are missing",
+            ],
+            "block": ["the 200 rows of block 3", "the 200 rows of block 4"],
+            "column": ["the 200 rows of block 4", "column 'noise'"],
+        }[damaged]
+    )
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert xdf.verify(report.output).is_sound
+    with xdf.open(report.output) as file:
+        assert len(file.schema) == n_columns
+        assert sorted(file.schema.field("weather").levels or ()) == ["fog", "hail", "rain", "sleet", "snow"]
+        table = file.to_arrow()
+    for name in table.schema.names:
+        found, expected = table.column(name).to_pylist(), rows.column(name).to_pylist()[: 200 * n_blocks]
+        if name == "noise" and damaged == "missing":
+            expected[600:800] = [None] * 200
+        assert found == expected, name
+    with pytest.raises(xdf.XdfExistsError, match="remove it, or name another one for what is sound"):
+        xdf.repair(folder, damaged=damaged)
+
+
+def test_a_set_whose_metadata_file_is_lost(folder: Path) -> None:
+    metadata = folder / "metadata" / "sales.xdfm"
+    damage(metadata, metadata.stat().st_size - 200)
+    with pytest.raises(xdf.XdfFormatError, match=r"nothing tells how the files of this set .* read them one by one"):
         xdf.repair(folder)
+    assert xdf.repair(min((folder / "data").iterdir())).action == "none"
+
+
+def test_a_set_is_held_while_it_is_repaired(folder: Path) -> None:
+    with xdf.append(folder), pytest.raises(xdf.XdfLockedError, match="another writer holds the set: process "):
+        xdf.repair(folder)
+
+
+def test_compacting_a_set(folder: Path, tmp_path: Path) -> None:
     with xdf.open(folder) as before:
         rows = before.to_arrow()
     xdf.compact(folder)
@@ -110,6 +178,8 @@ def test_what_takes_single_files(folder: Path, tmp_path: Path) -> None:
         assert after.to_arrow().equals(rows)
     with pytest.raises(xdf.XdfFormatError, match="and no composite set is in it"):
         xdf.verify(tmp_path)
+    with pytest.raises(xdf.XdfFormatError, match="and no composite set is in it"):
+        xdf.repair(tmp_path)
 
 
 def test_variable_information_of_a_set(folder: Path) -> None:

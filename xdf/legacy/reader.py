@@ -122,6 +122,9 @@ class LegacyTable(OpenFile):
 
     def level_counts(self, column: str, block: int | None = None) -> npt.NDArray[np.int64] | None:
         """None: these files count no levels."""
+        self.schema.field(column)
+        if block is not None:
+            self._check_block(block)
         return None
 
     def statistics_of_blocks(self, column: str) -> dict[str, npt.NDArray[np.float64]]:
