@@ -28,8 +28,9 @@ def errors_of(model: Any, stored: dict[str, Any]) -> dict[str, float]:
     expected, deviations = floats(stored["estimate"])[kept], floats(stored["error"])[kept]
     got, got_errors = model.coefficients.to_numpy()[~model.aliased], model.std_errors[~model.aliased]
     # R puts interactions after all main effects, rxcore leaves terms as typed.
-    names = [name for name, keep in zip(stored["names"], kept, strict=True) if keep]
-    places = [list(model.kept_names).index(name) for name in names]
+    names = [parts_of(name) for name, keep in zip(stored["names"], kept, strict=True) if keep]
+    own = [parts_of(name) for name in model.kept_names]
+    places = [own.index(name) for name in names]
     assert sorted(places) == list(range(model.rank))
     got, got_errors = got[places], got_errors[places]
     found = {
@@ -45,6 +46,11 @@ def errors_of(model: Any, stored: dict[str, Any]) -> dict[str, float]:
             found[attribute] = relative(getattr(model, attribute), stored[key])
     assert (model.n_valid, model.rank) == (stored["n"], stored["rank"])
     return found
+
+
+def parts_of(name: str) -> frozenset[str]:
+    """What a coefficient belongs to, in any order: ``x for a=b`` and ``a=b, c=d``."""
+    return frozenset(name.replace(" for ", ", ").split(", "))
 
 
 def relative(got: float | None, expected: Any) -> float:

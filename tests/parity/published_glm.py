@@ -108,8 +108,8 @@ Signif. codes:  0 '***' 0.001 '**' 0.01 '*' 0.05 '.' 0.1 ' ' 1
 Condition number of final variance-covariance matrix: 12.4648
 """
 
-# C8, lines 524 to 563, the model that a stepwise search ended at. Like C7; the p value of the intercept (3.24e-14) is left out,
-# because it depends on where the search came from.
+# C8, lines 524 to 563, the model that a stepwise search ended at. Like C7; the p value of the intercept (3.24e-14) is
+# left out, because it depends on where the search came from.
 STEPWISE = {
     "estimates": split("0.0040354 0.0003568 0.0011825 0.0035478 -0.0004512 -0.0004135 -0.0016307"),
     "errors": split("0.0004661 0.0004037 0.0004688 0.0006853 0.0005519 0.0005558 0.0004923"),
