@@ -47,7 +47,8 @@ def rx_lin_mod(
     ----------
     formula : str
         ``"y ~ a + b:c + log(d)"``. Factors and text columns become categories; ``:`` and ``*`` interact, ``-1`` removes
-        the intercept, ``F(x, low, high)`` makes a category of each integer. Terms stay in the order typed.
+        the intercept, ``F(x, low, high)`` makes a category of each integer, ``offset(x)`` is taken from the response
+        and added again by predictions. Terms stay in the order typed.
     data : source, path, data frame or Arrow object
         ``RxXdfData`` and the other sources, a path, a pandas or polars frame, anything with ``__arrow_c_stream__``.
     pweights, fweights : str, optional
