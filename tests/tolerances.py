@@ -99,3 +99,18 @@ FAMILY_KERNEL = 1e-12
 
 # Far out the exponent of a tail is itself several hundred, and its rounding error that many times larger.
 FAMILY_TAILS = 1e-12
+
+# Two ways to ask for the same model, each iterated until nothing changes: the same maximum, found by other sums.
+SAME_FIT = 1e-9
+
+# A derivative by a central difference of step 1e-6, and a minimum found by a general optimizer.
+BY_DIFFERENCE, BY_OPTIMIZER = 1e-6, 1e-4
+
+# A deviance of 1e-3 out of responses of 1e9 is left with what rounding of the responses' difference leaves.
+LARGE_COUNTS = 1e-6
+
+# Where a score is zero: what rounding leaves of sums of some hundred terms of order one.
+ZERO_SCORE = 1e-8
+
+# Polygamma functions by series against scipy's; differences of close values lose digits on either side.
+POLYGAMMA = 1e-9
