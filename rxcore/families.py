@@ -51,8 +51,8 @@ class Family:
         ``quasibinomial``, ``quasipoisson``, ``negative.binomial``.
     link_name : str
         R's name of the link; ``mu^p`` for a power link without a name of its own.
-    link_power : float
-        The power of a power link (0: log), NaN for the links of a probability.
+    link_power : float or None
+        The power of a power link (0: log), None for the links of a probability.
     variance_power : float or None
         The variance is this power of mu; None for mu(1-mu), and for mu + mu^2/theta where `theta` applies.
     theta : float or None
@@ -65,7 +65,7 @@ class Family:
 
     name: str
     link_name: str
-    link_power: float
+    link_power: float | None
     variance_power: float | None = None
     theta: float | None = None
 
@@ -100,13 +100,13 @@ class Family:
         """From means to the linear predictor."""
         mu = _floats(mu)
         with np.errstate(all="ignore"):
-            return _probability_link(self.link_name, mu) if self.link_power != self.link_power else self._power(mu)
+            return _probability_link(self.link_name, mu) if self.link_power is None else self._power(mu)
 
     def inverse_link(self, eta: Any) -> Floats:
         """From the linear predictor to means."""
         eta = _floats(eta)
         with np.errstate(all="ignore"):
-            if self.link_power != self.link_power:
+            if self.link_power is None:
                 return _probability(self.link_name, eta)
             if self.link_power == 0.0:
                 return _floats(np.exp(eta))
@@ -118,7 +118,7 @@ class Family:
         """Derivative of the mean by the linear predictor."""
         eta = _floats(eta)
         with np.errstate(all="ignore"):
-            if self.link_power != self.link_power:
+            if self.link_power is None:
                 return _probability_slope(self.link_name, eta)
             if self.link_power == 0.0:
                 return _floats(np.exp(eta))
@@ -160,7 +160,7 @@ class Family:
         return Family(self.name, self.link_name, self.link_power, self.variance_power, theta)
 
     def _power(self, mu: Floats) -> Floats:
-        return np.log(mu) if self.link_power == 0.0 else _floats(mu**self.link_power)
+        return np.log(mu) if not self.link_power else _floats(mu**self.link_power)
 
 
 def _floats(values: Any) -> Floats:
@@ -233,7 +233,7 @@ def _linked(name: str, link: str | None, variance_power: float | None, theta: fl
     link = allowed[0] if link is None else link
     if link not in allowed:
         raise OptionError(f"family {name}: link {link!r} is not possible; allowed are {', '.join(allowed)}")
-    return Family(name, link, _POWER_OF.get(link, float("nan")), variance_power, theta)
+    return Family(name, link, _POWER_OF.get(link), variance_power, theta)
 
 
 def binomial(link: str = "logit") -> Family:

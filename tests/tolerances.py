@@ -13,6 +13,9 @@ import math
 # cross-products), on real data of several hundred thousand rows.
 AGAINST_R = 1e-9
 
+# Generalized linear models: both sides iterate until nothing changes any more.
+GLM_AGAINST_R = 1e-8
+
 # Means, standard deviations and sums of whole numbers: both sides compute them to nearly full precision.
 SUMMARY_AGAINST_R = 1e-13
 
@@ -61,6 +64,10 @@ CERTIFIED_DIGITS_OF_CHANCE = 0.1
 # The documented default criterion: the largest change of a coefficient over the largest coefficient is at most 1e-6,
 # or the relative change of the deviance is at most 1e-8. Newton's next step is far below; 1e-6 is what is promised.
 DEFAULT_CONVERGENCE = 1e-6
+
+# Fisher scoring with another link than the canonical one gains a fixed number of digits a step: where the deviance
+# changes by less than 1e-8, coefficients may still lack this share of their standard error.
+DEFAULT_GLM_CONVERGENCE = 1e-3
 
 # What rx_logit is told where it is compared with R at `AGAINST_R`: R iterated until nothing changed any more.
 TIGHT_COEFFICIENT_TOLERANCE = 1e-12
@@ -112,3 +119,25 @@ def rounding_of_squares(mean: float, squares: float, n: float) -> float:
     variance = squares / n if n else 0.0
     kappa = math.sqrt(1.0 + mean * mean / variance) if variance > 0.0 else 1.0 / math.ulp(1.0)
     return min(4.0 * (kappa + math.sqrt(n)) * math.ulp(1.0), 1.0)
+
+
+# A working weight or deviance is a dozen operations, powers and logarithms among them, on either side.
+FAMILY_KERNEL = 1e-12
+
+# Far out the exponent of a tail is itself several hundred, and its rounding error that many times larger.
+FAMILY_TAILS = 1e-12
+
+# Two ways to ask for the same model, each iterated until nothing changes: the same maximum, found by other sums.
+SAME_FIT = 1e-9
+
+# A derivative by a central difference of step 1e-6, and a minimum found by a general optimizer.
+BY_DIFFERENCE, BY_OPTIMIZER = 1e-6, 1e-4
+
+# A deviance of 1e-3 out of responses of 1e9 is left with what rounding of the responses' difference leaves.
+LARGE_COUNTS = 1e-6
+
+# Where a score is zero: what rounding leaves of sums of some hundred terms of order one.
+ZERO_SCORE = 1e-8
+
+# Polygamma functions by series against scipy's; differences of close values lose digits on either side.
+POLYGAMMA = 1e-9

@@ -222,6 +222,11 @@ def warn_glm(request: GlmRequest, fitted: FittedGlm) -> None:
             f"the iterations stopped where fitted values of family {request.family.text} become impossible, short of a "
             "maximum; use a link that allows every linear predictor"
         )
+    elif _at_the_edge(request, ended):
+        message = (
+            f"fitted values lie at the edge of what the {request.family.link_name} link allows in "
+            f"{int(ended.last.counts[kernels.N_SATURATED]):,} rows; standard errors mean little there"
+        )
     elif fitted.theta is not None and fitted.theta.unbounded:
         message = "the responses are not overdispersed: theta has no finite estimate; use family poisson"
     elif not ended.converged:
@@ -232,6 +237,14 @@ def warn_glm(request: GlmRequest, fitted: FittedGlm) -> None:
     else:
         return
     warnings.warn(f"{model.caller}: {message}", ConvergenceWarning, stacklevel=5)
+
+
+def _at_the_edge(request: GlmRequest, ended: Fit) -> bool:
+    """Whether counts or probabilities reached their limits at a finite linear predictor."""
+    family = request.family
+    finite = family.link_power is not None and (family.link_power > 0.0 or family.is_binomial)
+    counted = family.variance_power in (None, 1.0)
+    return finite and counted and bool(ended.last.counts[kernels.N_SATURATED])
 
 
 def _runaways(request: GlmRequest, fitted: FittedGlm) -> list[str]:

@@ -96,7 +96,10 @@ class Passes:
     def begin(self) -> GlmPassResult:
         """One pass at means taken from the response."""
         family = self.request.family if self.request.family.has_theta else self.request.family.with_theta(1.0)
-        return self._run(self.updater(np.zeros(self.design.layout.n_basis), start=True, family=family), "starting pass")
+        zero = np.zeros(self.design.layout.n_basis)
+        found = self._run(self.updater(zero, start=True, family=family), "starting pass")
+        check_offset(self.request, self.design, found.score)
+        return found
 
     def complete(self, beta: Floats) -> None:
         """Another pass where none of the iterations could find the details."""
@@ -138,6 +141,8 @@ def _check(request: GlmRequest, design: Design, found: GlmPassResult) -> None:
     if not request.events:
         _check_response(request, label, found)
     n_valid, n_events = int(found.counts[kernels.N_VALID]), int(found.counts[kernels.N_EVENTS])
+    if request.events:
+        check_offset(request, design, np.array([found.deviance]))
     if request.events and n_events in (0, n_valid):
         variable = design.variables.variables[design.response]
         value = variable.levels[int(n_events > 0)] if variable.levels else str(int(n_events > 0))
@@ -152,6 +157,16 @@ def _check(request: GlmRequest, design: Design, found: GlmPassResult) -> None:
             "every value but 0 counts as an event",
             DataWarning,
             stacklevel=2,
+        )
+
+
+def check_offset(request: GlmRequest, design: Design, values: Floats) -> None:
+    """Refuse sums that an infinite offset spoils: the logarithm of an exposure of zero."""
+    if design.offset >= 0 and not np.isfinite(values).all():
+        label = design.variables.variables[design.offset].label
+        raise DesignError(
+            f"{request.model.caller}: offset {label!r} holds infinite values, such as the logarithm of 0; exclude "
+            "those rows with row_selection"
         )
 
 

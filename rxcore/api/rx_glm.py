@@ -155,7 +155,7 @@ def rx_glm(
     >>> frame = pd.DataFrame({"y": [1, 3, 2, 7, 9, 12], "x": [1.0, 2.0, 2.5, 4.0, 5.0, 5.5]})
     >>> model = rx_glm("y ~ x", frame, family="poisson", report_progress=0)
     >>> model.coefficients.round(4).to_dict()
-    {'(Intercept)': 0.0307, 'x': 0.4492}
+    {'(Intercept)': -0.1734, 'x': 0.4858}
     """
     spellings = dict.fromkeys(("coefficent_tolerance", "coeff_tolerance"), "coefficient_tolerance")
     spelled = take_spellings("rx_glm", kwargs, spellings, rx_glm)

@@ -53,8 +53,9 @@ def rx_lin_mod(
     ----------
     formula : str
         ``"y ~ a + b:c + log(d)"``. Factors and text columns become categories; ``:`` and ``*`` interact, ``-1`` removes
-        the intercept, ``F(x, low, high)`` makes a category of each integer. Terms stay in the order typed.
-        ``cbind(y1, y2) ~ a`` fits several responses from one pass, on the rows where none of them is missing.
+        the intercept, ``F(x, low, high)`` makes a category of each integer, ``offset(x)`` is taken from the response
+        and added again by predictions. Terms stay in the order typed. ``cbind(y1, y2) ~ a`` fits several responses from
+        one pass, on the rows where none of them is missing.
     data : source, path, data frame or Arrow object
         ``RxXdfData`` and the other sources, a path, a pandas or polars frame, anything with ``__arrow_c_stream__``.
     pweights, fweights : str, optional

@@ -133,12 +133,14 @@ def rx_logit(
     Notes
     -----
     Newton's method (iteratively reweighted least squares), started from the fit of the first block, so that two to four
-    passes over all the data are usual. The coefficients reported are one free step beyond the last pass; the standard
-    errors and the deviance are those of the last pass, as in R's ``glm`` (with the default tolerances the errors are
-    good to about 1e-7; ask for ``coefficent_tolerance=1e-10, objective_function_tolerance=0`` to have 1e-9). Memory,
-    missing values and dropped columns as for :func:`rx_lin_mod`. Matches R 4.x ``glm(family = binomial)`` to 1e-9 or
-    better at equal tolerances. The same bits on any number of threads. ``vcov`` other than classical takes one more
-    pass and equals R's ``sandwich::vcovHC(fit, type)`` and ``sandwich::vcovCL(fit, cluster, type = "HC1")``.
+    passes over all the data are usual; with an offset and an intercept the null deviance costs two to four more. The
+    coefficients reported are one free step beyond the last pass; the standard errors and the deviance are those of the
+    last pass, as in R's ``glm`` (with the default tolerances the errors are good to about 1e-7; ask for
+    ``coefficent_tolerance=1e-10, objective_function_tolerance=0`` to have 1e-9). Memory, missing values and dropped
+    columns as for :func:`rx_lin_mod`. Matches R 4.x ``glm(family = binomial)`` to 1e-9 or better at equal tolerances.
+    The same bits on any number of threads. ``vcov`` other than classical takes one more pass and equals R's
+    ``sandwich::vcovHC(fit, type)`` and ``sandwich::vcovCL(fit, cluster, type = "HC1")``. Other links, and shares of
+    trials: :func:`rx_glm`.
 
     Examples
     --------

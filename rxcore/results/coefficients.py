@@ -164,6 +164,7 @@ class CoefficientResults:
 
     _title: ClassVar[str] = ""
     _statistic: ClassVar[str] = "t"
+    _counts_dropped: ClassVar[bool] = True
     _items: ClassVar[Mapping[str, str]] = SHARED_ITEMS
 
     def __post_init__(self) -> None:
@@ -415,7 +416,7 @@ class ModelSummary:
         return self.model.to_dict()
 
     def _title_line(self) -> str:
-        n_dropped = int(self.model.aliased.sum())
+        n_dropped = int(self.model.aliased.sum()) if self.model._counts_dropped else 0
         return f"Coefficients: ({n_dropped} not defined because of singularities)" if n_dropped else "Coefficients:"
 
     def table_lines(self) -> list[str]:

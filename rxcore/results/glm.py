@@ -68,6 +68,7 @@ class GlmResults(CoefficientResults):
 
     _title: ClassVar[str] = "Generalized Linear Model"
     _statistic: ClassVar[str] = "t"
+    _counts_dropped: ClassVar[bool] = False  # as in RevoScaleR's table
     _items: ClassVar[Mapping[str, str]] = {
         **SHARED_ITEMS,
         "coef.t.value": "coef_t_value",

@@ -234,7 +234,7 @@ class FamilyPass:
         codes[glm.START] = self.start
         codes[glm.DETAILS] = not math.isnan(self.null_mean)
         codes[glm.WITH_THETA] = self.with_theta
-        return codes, np.array([parameter, self.family.link_power, self.null_mean])
+        return codes, np.array([parameter, self.family.link_power or 0.0, self.null_mean])
 
 
 def family_code(family: Family) -> tuple[int, float]:
