@@ -17,9 +17,6 @@ from rxcore.updaters.glm import GlmPass
 from rxcore.updaters.scores import ROW_NBYTES, ROWS_AT_ONCE, row_scores
 from rxcore.variables import BoundBlock, Floats, Ints
 
-# A table that joins two others stands beside both of them until they are let go.
-_JOINING = 2
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClusterTable:
@@ -140,11 +137,11 @@ class ClusterScores:
         none = self._empty(0, 0)
         size = kernels.join_tables(*sides, False, none.keys, none.first, none.places, none.values)
         needed = self._nbytes(*size)
-        if _JOINING * needed > self.most_nbytes:
+        if needed > self.most_nbytes:
             names = " and ".join(map(repr, self.clusters))
             raise MemoryBudgetError(
                 f"{self.caller}: the scores of {size[0]:,} or more clusters of {names} "
-                f"take {needed / 1e6:,.1f} MB, and that while they grow {_JOINING} times; the memory budget leaves "
+                f"take {needed / 1e6:,.1f} MB; the memory budget leaves "
                 f"{self.most_nbytes / 1e6:,.1f} MB for each state. Raise RxOptions memoryBudget, lower numCoresToUse, "
                 "use fewer coefficients or a coarser cluster"
             )
@@ -183,4 +180,6 @@ class ClusterScores:
         scores = rows * (ROW_NBYTES + 8 * (2 + width + 2 * n_terms)) + 12 * self._most_entries(rows, rows)
         most_clusters = min(self.most_clusters, self.most_rows)
         most = self._nbytes(most_clusters, self._most_entries(most_clusters, self.most_rows))
-        return scores + min(_JOINING * most, self.most_nbytes)
+        # Two tables stand beside the one that joins them: the plan counts a state for each level of the merge tree, and
+        # the levels below are empty then.
+        return scores + min(most, self.most_nbytes)
