@@ -6,8 +6,8 @@ from pathlib import Path
 
 import published
 import pytest
+from printed_checks import assert_model, assert_printed
 from published import DAYS
-from test_parity_published import assert_model, assert_printed
 from tolerances import printed
 
 import rxcore

@@ -15,7 +15,7 @@ from fuzz.anatomy import Anatomy, Stored, assemble, dissect, rows_of, stream_of
 
 import xdf
 from xdf.contents import Head, Part, pack_content
-from xdf.format import FIELDS_SCHEMA, FILE_SCHEMA, LEVELS_SCHEMA, Commit, Encoding, pack_commit, pack_header
+from xdf.format import FIELDS_SCHEMA, FILE_SCHEMA, LEVELS_SCHEMA, Commit, Encoding, PageKind, pack_commit, pack_header
 from xdf.planes import split_bytes
 
 ROWS = 3000
@@ -190,9 +190,11 @@ def test_pages_that_differ_in_what_they_say_of_nulls(tmp_path: Path) -> None:
     with xdf.append(path) as writer:
         writer.write(pa.record_batch({"f": ["d"]}))
     whole = dissect(path.read_bytes())
-    (first, content), second = whole.pages
     strict = pa.schema([field.with_nullable(False) for field in LEVELS_SCHEMA], metadata={"by": "another program"})
-    path.write_bytes(assemble(replace(whole, pages=((first, stream_of(rows_of(content), strict)), second))))
+    place = [page["kind"] for page, _ in whole.pages].index(PageKind.LEVELS)
+    first, content = whole.pages[place]
+    changed = (first, stream_of(rows_of(content), strict))
+    path.write_bytes(assemble(replace(whole, pages=(*whole.pages[:place], changed, *whole.pages[place + 1 :]))))
     with xdf.open(path) as file:
         assert file.to_arrow()["f"].to_pylist() == ["a", "b", "c", "d"]
     assert xdf.verify(path).is_sound

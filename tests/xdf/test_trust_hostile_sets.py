@@ -77,7 +77,7 @@ def test_blocks_that_are_said_to_lie_in_another_file(tmp_path: Path) -> None:
 
     lie(folder, PageKind.FILES, FILES_SCHEMA, swap)
     report = refused(folder, "'set_1.xdfd' is not the one this set was committed with")
-    assert {finding.part for finding in report.findings} == {"index"}
+    assert {finding.part for finding in report.findings} == {"index", "counts"}
 
 
 def test_a_level_that_stands_twice(tmp_path: Path) -> None:
@@ -108,4 +108,4 @@ def test_a_level_of_a_data_file_that_the_set_does_not_know(tmp_path: Path) -> No
     )
     path.write_bytes(assemble(replace(whole, pages=pages, tables=(table, *whole.tables[1:]))))
     report = refused(folder, "column 'k': levels of 'set_1.xdfd' are missing")
-    assert [finding.part for finding in report.findings] == ["levels"]
+    assert [finding.part for finding in report.findings] == ["counts", "levels"]
