@@ -129,8 +129,8 @@ def test_wrong_arguments(frame: pd.DataFrame) -> None:
         rx_glm("y ~ x", frame, family="poisson", dispersion=-1)
     with pytest.raises(OptionError, match="max_iterations is 0; it must be 1 or more"):
         rx_glm("y ~ x", frame, family="poisson", max_iterations=0)
-    with pytest.raises(OptionError, match="rx_glm: cube=True is not available"):
-        rx_glm("y ~ g", frame, family="poisson", cube=True)
+    with pytest.raises(DesignError, match="rx_glm: cube=True needs a factor or an interaction of factors"):
+        rx_glm("y ~ x", frame, family="poisson", cube=True)
     with pytest.raises(FormulaError, match=r"offset\(e\) can only be added as a term of its own"):
         rx_glm("y ~ x*offset(e)", frame, family="poisson")
     with pytest.raises(FormulaError, match=r"rx_summary: offset\(\) belongs to models"):
